@@ -1,0 +1,93 @@
+"""What a person may do in a company, and the one place where it is asked.
+
+Every service takes an `Actor` and calls `require` first; views and API
+endpoints never decide permissions themselves.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockstep.apps.accounts.models import Company, User
+
+
+class Permission(enum.StrEnum):
+    """One thing that a role may or may not do (product points A1, C1)."""
+
+    VIEW_BOOK = "view_book"
+    EDIT_BOOK = "edit_book"
+    IMPORT_BOOK = "import_book"
+    EXPORT_BOOK = "export_book"
+    DELETE_BOOK = "delete_book"
+    VIEW_SYNC = "view_sync"
+    MANAGE_COMPANY = "manage_company"
+    """“Manage users, billing, and company settings”: users, lists, all Mailchimp settings."""
+
+
+class Role(enum.StrEnum):
+    ADMIN = "admin"
+    MANAGER = "manager"
+    SALES = "sales"
+    LIMITED = "limited"
+    READ_ONLY = "read_only"
+
+
+ROLE_LABELS: dict[Role, str] = {
+    Role.ADMIN: "Admin",
+    Role.MANAGER: "Manager",
+    Role.SALES: "Sales",
+    Role.LIMITED: "Limited",
+    Role.READ_ONLY: "Read-only",
+}
+
+_VIEW = frozenset({Permission.VIEW_BOOK, Permission.VIEW_SYNC})
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(Permission),
+    Role.MANAGER: _VIEW
+    | {Permission.EDIT_BOOK, Permission.IMPORT_BOOK, Permission.EXPORT_BOOK, Permission.DELETE_BOOK},
+    Role.SALES: _VIEW | {Permission.EDIT_BOOK, Permission.EXPORT_BOOK},
+    Role.LIMITED: _VIEW | {Permission.EDIT_BOOK},
+    Role.READ_ONLY: _VIEW,
+}
+
+
+class NotPermitted(Exception):
+    """The actor's role lacks the permission; the text is for the person."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+        super().__init__(f"Your role does not include the permission “{permission.value.replace('_', ' ')}”.")
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, in which company, with which permissions.
+
+    `user` is None for Lockstep itself (a timer, the worker, an import at the
+    command line); Lockstep may do everything within its company.
+    """
+
+    company: Company
+    user: User | None
+    permissions: frozenset[Permission]
+    own_clients_only: bool = False
+
+    @classmethod
+    def lockstep(cls, company: Company) -> Actor:
+        return cls(company=company, user=None, permissions=frozenset(Permission))
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Raise `NotPermitted` unless the actor holds the permission."""
+        if permission not in self.permissions:
+            raise NotPermitted(permission)
+
+    @property
+    def name(self) -> str:
+        return self.user.full_name if self.user else "Lockstep"

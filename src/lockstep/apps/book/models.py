@@ -1,0 +1,298 @@
+"""The book: clients, contacts, the company's lists and tags, history, and recorded changes."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from lockstep.apps.accounts.models import Company, User
+from lockstep.apps.book.capture import capture, capture_user_names
+
+
+class EmailKey(Func):
+    """The address as it is compared: trimmed and lower-cased (Mailchimp contract 4.1)."""
+
+    function = "lockstep_email_key"
+    output_field = models.TextField()
+
+
+class EmailValid(Func):
+    """Whether the address could be an e-mail address at all; '' is not."""
+
+    function = "lockstep_email_valid"
+    output_field = models.BooleanField()
+
+
+class ListValue(models.Model):
+    """A status, industry or department that the company defined (B1)."""
+
+    class Kind(models.TextChoices):
+        STATUS = "status", "Client status"
+        INDUSTRY = "industry", "Industry"
+        DEPARTMENT = "department", "Department"
+
+    class Glyph(models.TextChoices):
+        """How a client status is drawn: never a colour, colour means sync state."""
+
+        STAR = "star"
+        FULL = "full"
+        HALF = "half"
+        EMPTY = "empty"
+        DASHED = "dashed"
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="list_values")
+    kind = models.CharField(max_length=16, choices=Kind)
+    name = models.CharField(max_length=100)
+    position = models.PositiveIntegerField(default=0)
+    glyph = models.CharField(max_length=8, choices=Glyph, blank=True)
+    retired = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("company", "kind", Lower("name"), name="book_listvalue_name_unique")
+        ]
+        triggers = capture("list_value", ("name",), on_insert=False, on_delete=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tag(models.Model):
+    """A label of clients or of contacts; clients and contacts hold the ids in an array."""
+
+    class Kind(models.TextChoices):
+        CLIENT = "client", "Client tag"
+        CONTACT = "contact", "Contact tag"
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="tags")
+    kind = models.CharField(max_length=16, choices=Kind)
+    name = models.CharField(max_length=100)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("company", "kind", Lower("name"), name="book_tag_name_unique")]
+        triggers = capture("tag", ("name",), on_insert=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AddressColumns(models.Model):
+    line1 = models.CharField(max_length=200, blank=True, default="")
+    line2 = models.CharField(max_length=200, blank=True, default="")
+    city = models.CharField(max_length=100, blank=True, default="")
+    state = models.CharField(max_length=100, blank=True, default="")
+    postal_code = models.CharField(max_length=30, blank=True, default="")
+    country = models.CharField(max_length=100, blank=True, default="")
+
+    class Meta:
+        abstract = True
+
+
+class Client(models.Model):
+    """A customer of the company. Deleted clients keep their row and can be restored."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="clients")
+    name = models.CharField(max_length=200)
+    account_number = models.CharField(max_length=60, blank=True, default="")
+    status = models.ForeignKey(ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    industry = models.ForeignKey(ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    rep = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    tag_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    website = models.CharField(max_length=300, blank=True, default="")
+    phone = models.CharField(max_length=60, blank=True, default="")
+    notes = models.TextField(blank=True, default="")
+    active = models.BooleanField(default=True)
+    external_id = models.CharField(max_length=100, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "company", Lower("name"), condition=Q(deleted_at=None), name="book_client_name_unique"
+            ),
+            models.UniqueConstraint(
+                "company", "external_id", condition=~Q(external_id=""), name="book_client_external_id_unique"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "status", "id"]),
+            models.Index(fields=["company", "industry", "id"]),
+            models.Index(fields=["rep"]),
+            models.Index(fields=["company", "-updated_at", "-id"]),
+            GinIndex(fields=["tag_ids"], name="book_client_tags", opclasses=["array_ops"]),
+        ]
+        triggers = capture(
+            "client",
+            ("name", "status_id", "industry_id", "rep_id", "tag_ids", "active", "deleted_at"),
+            on_insert=False,
+        )
+
+    def __str__(self) -> str:
+        return f"client {self.pk}"
+
+
+class ClientAddress(AddressColumns):
+    """One of a client's addresses; exactly one is primary."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="addresses")
+    name = models.CharField(max_length=100, blank=True, default="")
+    is_primary = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client"], condition=Q(is_primary=True), name="book_clientaddress_one_primary"
+            )
+        ]
+        triggers = capture("address", ("state", "country", "is_primary", "client_id"), object_id="client_id")
+
+    def __str__(self) -> str:
+        return f"address {self.pk} of client {self.client_id}"
+
+
+class Contact(AddressColumns):
+    """A person at a client.
+
+    An address of its own counts as soon as any of its parts is filled in;
+    otherwise the client's primary address is the contact's. Deleted contacts
+    keep their row (`deleted_at`) and can be restored.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="contacts")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="contacts")
+    first_name = models.CharField(max_length=100, blank=True, default="")
+    last_name = models.CharField(max_length=100, blank=True, default="")
+    position = models.CharField(max_length=200, blank=True, default="")
+    email = models.CharField(max_length=320, blank=True, default="")
+    email_key = models.GeneratedField(
+        expression=EmailKey(F("email")), output_field=models.TextField(), db_persist=True
+    )
+    email_valid = models.GeneratedField(
+        expression=EmailValid(F("email")), output_field=models.BooleanField(), db_persist=True
+    )
+    phone = models.CharField(max_length=60, blank=True, default="")
+    extension = models.CharField(max_length=20, blank=True, default="")
+    cell = models.CharField(max_length=60, blank=True, default="")
+    fax = models.CharField(max_length=60, blank=True, default="")
+    department = models.ForeignKey(
+        ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    tag_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    no_marketing = models.BooleanField(default=False)
+    no_marketing_reason = models.CharField(max_length=300, blank=True, default="")
+    no_marketing_at = models.DateTimeField(null=True, blank=True)
+    active = models.BooleanField(default=True)
+    external_id = models.CharField(max_length=100, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "company", "external_id", condition=~Q(external_id=""), name="book_contact_external_id_unique"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["company", "id"]),
+            models.Index(fields=["company", "email_key"]),
+            models.Index(
+                fields=["company", "email_key"],
+                condition=Q(no_marketing=True, deleted_at=None),
+                name="book_contact_no_marketing",
+            ),
+            models.Index(fields=["client", "id"]),
+            models.Index(fields=["company", "department", "id"]),
+            models.Index(fields=["company", "last_name", "first_name", "id"]),
+            GinIndex(fields=["tag_ids"], name="book_contact_tags", opclasses=["array_ops"]),
+        ]
+        triggers = capture(
+            "contact",
+            [
+                "client_id",
+                "first_name",
+                "last_name",
+                "position",
+                "email",
+                "phone",
+                "extension",
+                "department_id",
+                "tag_ids",
+                "line1",
+                "line2",
+                "city",
+                "state",
+                "postal_code",
+                "country",
+                "no_marketing",
+                "active",
+                "deleted_at",
+            ],
+        )
+
+    def __str__(self) -> str:
+        return f"contact {self.pk}"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+class Change(models.Model):
+    """A touched row of the book, written by triggers only (see `capture`); deleted by its reader."""
+
+    class Kind(models.TextChoices):
+        CONTACT = "contact"
+        CLIENT = "client"
+        ADDRESS = "address"
+        """`object_id` is the client."""
+        LIST_VALUE = "list_value"
+        TAG = "tag"
+        REP = "rep"
+
+    # No constraint: deleting a company fires the triggers of its rows while the company goes.
+    company = models.ForeignKey(
+        Company, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    kind = models.CharField(max_length=16, choices=Kind)
+    object_id = models.BigIntegerField()
+    recorded_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id} changed"
+
+
+class Rep(User):
+    """Users seen as client reps: carries the trigger that records a rename."""
+
+    class Meta:
+        proxy = True
+        triggers = capture_user_names("rep")
+
+
+class HistoryEntry(models.Model):
+    """Who changed what and when (B6). `changes` maps a field to [old, new] as people read them."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    subject_kind = models.CharField(max_length=24)
+    subject_id = models.BigIntegerField()
+    action = models.CharField(max_length=40)
+    changes = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "subject_kind", "subject_id", "-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_kind} {self.subject_id}"
