@@ -1,0 +1,241 @@
+"""Django's settings. What can be set from outside is declared and read in ``environment.py`` alone."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from lockstep.project.environment import Environment, SettingError, parse_database_url
+
+_environment = Environment(os.environ)
+
+try:
+    _database = parse_database_url(_environment.required("DATABASE_URL"))
+    SECRET_KEY = _environment.required("LOCKSTEP_SECRET_KEY")
+    #: Fernet keys, the encrypting one first.
+    LOCKSTEP_ENCRYPTION_KEYS = _environment.words("LOCKSTEP_ENCRYPTION_KEYS")
+    DEBUG = _environment.flag("LOCKSTEP_DEBUG")
+    _pool = _environment.number("LOCKSTEP_DATABASE_POOL")
+    _proxies = _environment.number("LOCKSTEP_PROXIES")
+    _environment.required("LOCKSTEP_ENCRYPTION_KEYS")
+except SettingError as error:
+    raise ImproperlyConfigured(str(error)) from error
+
+if len(SECRET_KEY) < 32:
+    raise ImproperlyConfigured("LOCKSTEP_SECRET_KEY is too short: use at least 32 random characters.")
+
+# --- Where Lockstep is reached --------------------------------------------------------------------
+
+#: Without a slash at the end.
+LOCKSTEP_BASE_URL = _environment.text("LOCKSTEP_BASE_URL").rstrip("/")
+_base = urlsplit(LOCKSTEP_BASE_URL)
+if _base.scheme not in {"http", "https"} or not _base.hostname:
+    raise ImproperlyConfigured("LOCKSTEP_BASE_URL must look like https://lockstep.example.com")
+
+_LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+ALLOWED_HOSTS = [
+    *(_LOOPBACK if _base.hostname in {"127.0.0.1", "localhost", "::1"} else [_base.hostname]),
+    *_environment.words("LOCKSTEP_ALLOWED_HOSTS"),
+]
+CSRF_TRUSTED_ORIGINS = [f"{_base.scheme}://{_base.netloc}"]
+
+_over_tls = _base.scheme == "https"
+SESSION_COOKIE_SECURE = _over_tls
+CSRF_COOKIE_SECURE = _over_tls
+SESSION_COOKIE_NAME = "__Host-lockstep" if _over_tls else "lockstep"
+CSRF_COOKIE_NAME = "__Host-lockstep-csrf" if _over_tls else "lockstep-csrf"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"  # Lax, so that the way back from Mailchimp's Allow page is still signed in
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if _over_tls else 0
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if _proxies:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+ALLAUTH_TRUSTED_PROXY_COUNT = _proxies
+
+# --- What it is made of ---------------------------------------------------------------------------
+
+ROOT_URLCONF = "lockstep.project.urls"
+ASGI_APPLICATION = "lockstep.project.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+    "template_partials",
+    "pgtrigger",
+    # Before our apps: their tasks are registered on its app.
+    "procrastinate.contrib.django",
+    "lockstep.apps.accounts",
+    "lockstep.apps.book",
+    "lockstep.apps.connections",
+    "lockstep.apps.sync",
+    "lockstep.web",
+]
+
+MIDDLEWARE = [
+    "lockstep.project.request_log.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- The database ---------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": _database.name,
+        "USER": _database.user,
+        "PASSWORD": _database.password,
+        "HOST": _database.host,
+        "PORT": _database.port,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "application_name": "lockstep",
+            "connect_timeout": 10,
+            **_database.parameters,
+            # A pool, since under ASGI a connection can't be kept per thread.
+            **({"pool": {"min_size": 1, "max_size": _pool, "timeout": 10}} if _pool else {}),
+        },
+    }
+}
+
+# --- People ---------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "account_login"
+
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"  # people come by invitation, sent to the very address
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _base.scheme
+ACCOUNT_SESSION_REMEMBER = True
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_ISSUER = "Lockstep"
+
+# --- Files, mail, language ------------------------------------------------------------------------
+
+#: Path or None: files that Lockstep keeps.
+LOCKSTEP_DATA_DIR: Path | None = _environment.folder("LOCKSTEP_DATA_DIR")
+
+STATIC_URL = "/static/"
+STATIC_ROOT = LOCKSTEP_DATA_DIR / "static" if LOCKSTEP_DATA_DIR else None
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        # Hashed, compressed names where there is a folder to prepare them in; else straight from the package.
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_ROOT
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
+WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_MANIFEST_STRICT = True
+
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _environment.text("LOCKSTEP_MAIL_FROM")
+_mail = urlsplit(_environment.text("LOCKSTEP_MAIL_URL"))
+if _mail.scheme in {"smtp", "smtps"}:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    EMAIL_HOST = _mail.hostname or "localhost"
+    EMAIL_PORT = _mail.port or (465 if _mail.scheme == "smtps" else 587)
+    EMAIL_HOST_USER = unquote(_mail.username or "")
+    EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
+    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_USE_TLS = _mail.scheme == "smtp"
+    EMAIL_TIMEOUT = 20
+elif _mail.scheme:
+    raise ImproperlyConfigured("LOCKSTEP_MAIL_URL must begin with smtp:// or smtps://")
+elif LOCKSTEP_DATA_DIR:
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = LOCKSTEP_DATA_DIR / "mail"
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = _environment.text("LOCKSTEP_TIME_ZONE")
+
+# --- Mailchimp ------------------------------------------------------------------------------------
+
+#: Origin of the sign-in pages, without a slash at the end.
+MAILCHIMP_OAUTH_BASE_URL = _environment.text("MAILCHIMP_OAUTH_BASE_URL").rstrip("/")
+MAILCHIMP_CLIENT_ID = _environment.text("MAILCHIMP_CLIENT_ID")
+MAILCHIMP_CLIENT_SECRET = _environment.text("MAILCHIMP_CLIENT_SECRET")
+#: Origin that replaces every data centre's, or empty.
+MAILCHIMP_API_BASE_OVERRIDE = _environment.text("MAILCHIMP_API_BASE_OVERRIDE").rstrip("/")
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+_log_level = _environment.text("LOCKSTEP_LOG_LEVEL").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"key_value": {"()": "lockstep.project.log_format.KeyValueFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "key_value"}},
+    "root": {"handlers": ["stderr"], "level": _log_level},
+    "loggers": {
+        # Its own handlers would print a second, differently shaped line, and mail tracebacks about.
+        "django": {"handlers": [], "level": _log_level, "propagate": True},
+        # Django's own lines about 4xx carry the path, and with it secret links; ours carry the route.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "ERROR"},
+        "procrastinate": {"level": "WARNING"},
+        "uvicorn.access": {"level": "ERROR"},
+        "asyncio": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,63 @@
+"""What every test gets: no network but this machine, and Hypothesis at a depth that suits where it runs."""
+
+import ipaddress
+import os
+import socket
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# quick: while working; thorough: CI and nightly. Chosen by HYPOTHESIS_PROFILE.
+settings.register_profile("quick", deadline=None, max_examples=50)
+settings.register_profile(
+    "thorough", deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+class NetworkIsOffError(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+def _is_this_machine(address: object) -> bool:
+    """Whether a socket address is a unix socket's or a loopback one."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0]).partition("%")[0]
+    if host in {"localhost", ""}:
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network_is_off() -> Any:
+    """Refuse every connection that would leave this machine, and every look-up of a name but localhost."""
+    patch = pytest.MonkeyPatch()
+    real_connect, real_connect_ex = socket.socket.connect, socket.socket.connect_ex
+    real_getaddrinfo = socket.getaddrinfo
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if not _is_this_machine(address):
+            raise NetworkIsOffError(f"a test tried to connect to {address!r}")
+        real_connect(self, address)
+
+    def connect_ex(self: socket.socket, address: Any) -> int:
+        if not _is_this_machine(address):
+            raise NetworkIsOffError(f"a test tried to connect to {address!r}")
+        return real_connect_ex(self, address)
+
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and not _is_this_machine((name,)):
+            raise NetworkIsOffError(f"a test tried to look {name!r} up")
+        return real_getaddrinfo(host, *args, **kwargs)
+
+    patch.setattr(socket.socket, "connect", connect)
+    patch.setattr(socket.socket, "connect_ex", connect_ex)
+    patch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield
+    patch.undo()
