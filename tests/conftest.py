@@ -1,4 +1,4 @@
-"""What every test gets: no network but this machine, and Hypothesis at a depth that suits where it runs."""
+"""What every test gets: a real PostgreSQL when asked for, and no network but this machine."""
 
 import ipaddress
 import os
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.database import ask_for_server
 
 # quick: while working; thorough: CI and nightly. Chosen by HYPOTHESIS_PROFILE.
 settings.register_profile("quick", deadline=None, max_examples=50)
@@ -61,3 +63,24 @@ def network_is_off() -> Any:
     patch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """The ``DATABASE_URL`` of a running server, for tests that create databases of their own on it."""
+    return ask_for_server()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    postgres_url: str, django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    """Point Django at the session's server before its test database is made there (pytest-django's hook)."""
+    from django.db import connections
+
+    from lockstep.project.environment import parse_database_url
+
+    server = parse_database_url(postgres_url)
+    connections["default"].settings_dict.update(
+        USER=server.user, PASSWORD=server.password, HOST=server.host, PORT=server.port
+    )

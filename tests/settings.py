@@ -6,9 +6,9 @@ outside or names the socket of a throw-away PostgreSQL, which is started when th
 
 import os
 
-from tests.database import database_url
+from tests.database import server_url_for_settings
 
-os.environ["DATABASE_URL"] = database_url()
+os.environ["DATABASE_URL"] = server_url_for_settings()
 os.environ["LOCKSTEP_SECRET_KEY"] = "only-for-tests-" + "0123456789" * 4
 os.environ["LOCKSTEP_ENCRYPTION_KEYS"] = "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OTAxMjM0NTY="
 os.environ["LOCKSTEP_BASE_URL"] = "http://127.0.0.1:8000"
@@ -19,9 +19,3 @@ from lockstep.project.settings import *  # noqa: E402, F403
 
 # Fast hashing and no breached-password work: people are made by the hundred here.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-# Until the accounts app has its user model.
-from importlib.util import find_spec  # noqa: E402
-
-if find_spec("lockstep.apps.accounts.models") is None:
-    AUTH_USER_MODEL = "auth.User"

@@ -2,7 +2,8 @@
 
 Lockstep is configured by environment variables alone. Each is declared here once, read here only, and
 described in ``docs/reference/settings.md`` (a test compares the two). ``lockstep up`` fills in what is
-missing from its data folder; ``lockstep web`` and ``lockstep worker`` on their own take what the environment says.
+missing from its data folder; ``lockstep web`` and ``lockstep worker`` on their own take what the
+environment says.
 
 Standard library only: the launcher and the supervisor read it before Django is loaded.
 """
