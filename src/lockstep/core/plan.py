@@ -1,0 +1,156 @@
+"""A plan: changes to send, answers for everybody else, and a fingerprint of both."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockstep.core.consent import NewStatus
+from lockstep.core.identity import AddressKey, SubscriberHash
+from lockstep.core.member import MemberStatus, Reason, SyncState, Values
+
+
+@dataclass(frozen=True, slots=True)
+class AddMember:
+    """Somebody new to the audience. Harmless should the address be there after all (`status_if_new`)."""
+
+    contact_id: int
+    hash: SubscriberHash
+    email: str
+    values: Values
+    status_if_new: NewStatus
+    digest: bytes
+    key: AddressKey
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMember:
+    """Our fields of a member that is there. `email` is Mailchimp's own spelling of the address."""
+
+    contact_id: int
+    hash: SubscriberHash
+    email: str
+    values: Values
+    before: Values
+    differing: tuple[int, ...]
+    status: MemberStatus
+    digest: bytes
+    key: AddressKey
+
+
+@dataclass(frozen=True, slots=True)
+class RenameMember:
+    """The contact's address changed and the member follows it (S11): subscribed, target free."""
+
+    contact_id: int
+    hash: SubscriberHash
+    """The member's hash before the rename."""
+    email: str
+    """The new address."""
+    former_email: str
+    values: Values
+    before: Values
+    digest: bytes
+    key: AddressKey
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseMember:
+    """The contact left the scope or moved to another member: Inactive, URLs emptied, nothing else (S10)."""
+
+    contact_id: int
+    hash: SubscriberHash
+    email: str
+    values: Values
+    before: Values
+    differing: tuple[int, ...]
+    status: MemberStatus
+    digest: bytes
+    key: AddressKey
+    look_again: bool = False
+    """The contact itself still fits: its own step follows once the former member is released."""
+
+
+Change = AddMember | UpdateMember | RenameMember | ReleaseMember
+
+
+class Answer(enum.StrEnum):
+    """Why nothing is sent for a contact."""
+
+    UNCHANGED = "unchanged"
+    LEFT_OUT = "left_out"
+    REFUSED_BEFORE = "refused_before"
+    ARCHIVED = "archived"
+    GONE = "gone"
+    LOOK = "look"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A contact for whom nothing is sent, with the one reason why.
+
+    `hashes` are the members to look at first when the answer is LOOK.
+    `forget` says that the contact's former member now belongs to somebody
+    else or is gone, so that the link is dropped without a write.
+    """
+
+    contact_id: int
+    answer: Answer
+    reason: Reason
+    state: SyncState | None
+    hashes: tuple[SubscriberHash, ...] = ()
+    member: SubscriberHash | None = None
+    forget: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one look at a set of contacts decided: each has one entry, here or there."""
+
+    changes: tuple[Change, ...] = ()
+    skips: tuple[Skip, ...] = ()
+
+
+@dataclass(slots=True)
+class PlanCounts:
+    """The plan in numbers; slices of a large plan are added up."""
+
+    adds: int = 0
+    updates: int = 0
+    renames: int = 0
+    releases: int = 0
+    answers: Counter[Answer] = field(default_factory=Counter)
+    _hash: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+
+    def add(self, plan: Plan) -> None:
+        for change in plan.changes:
+            match change:
+                case AddMember():
+                    self.adds += 1
+                case UpdateMember():
+                    self.updates += 1
+                case RenameMember():
+                    self.renames += 1
+                case ReleaseMember():
+                    self.releases += 1
+            self._hash.update(_line(change))
+        for skip in plan.skips:
+            self.answers[skip.answer] += 1
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for plans that send the same, whatever machine made them (S4)."""
+        return str(self._hash.hexdigest())
+
+    @property
+    def writes(self) -> int:
+        return self.adds + self.updates + self.renames + self.releases
+
+
+def _line(change: Change) -> bytes:
+    extra = change.status_if_new.value if isinstance(change, AddMember) else ""
+    parts = (type(change).__name__, str(change.contact_id), change.hash, change.email, extra, *change.values)
+    return "\x1f".join(parts).encode() + b"\x1e"
