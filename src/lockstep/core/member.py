@@ -26,6 +26,8 @@ class MemberStatus(enum.StrEnum):
 class Reason(enum.StrEnum):
     """Why a contact is in the sync or left out. A contact has the first that holds, in this order."""
 
+    DELETED = "deleted"
+    """No longer in the book; not counted among its contacts."""
     OUTSIDE = "outside"
     INACTIVE = "inactive"
     NO_MARKETING = "no_marketing"
