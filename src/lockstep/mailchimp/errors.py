@@ -9,6 +9,7 @@ own words and language, often names the person and belongs on a page only.
     ├── InvalidCall              stop    we would have built a wrong request; nothing was sent
     ├── NotSent                  retry   no connection; nothing was sent
     ├── AnswerLost               retry   sent, no readable answer: a write may have happened
+    │   └── TimedOut                     no answer in time; one of the ten connections may stay taken
     ├── UnreadableReply          retry   a read was answered with something that is not the promised JSON
     ├── Busy                     retry
     │   ├── TooManyRequests              429: more than ten connections, or too many batches waiting
@@ -42,7 +43,7 @@ own words and language, often names the person and belongs on a page only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
@@ -75,6 +76,10 @@ class Facts:
     detail: str = ""  #: Mailchimp's own words, in the audience's language
     instance: str = ""  #: Mailchimp's id of this failure, for its support
     applied: Applied = Applied.NO  #: whether a write may have happened in spite of the failure
+
+    def about(self, call: str, *, writes: bool) -> Facts:
+        """The same facts, of the call of this name; a read never leaves anything applied."""
+        return replace(self, call=call, applied=self.applied if writes else Applied.NO)
 
 
 NOTHING_KNOWN = Facts()
@@ -137,6 +142,12 @@ class AnswerLost(MailchimpError):
     """
 
     advice = Advice.RETRY
+
+
+class TimedOut(AnswerLost):
+    """No answer came in time; Mailchimp may still be working on it, and its place may stay taken (contract
+    7).
+    """
 
 
 class UnreadableReply(MailchimpError):

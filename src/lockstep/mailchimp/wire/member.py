@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -128,7 +129,7 @@ class BatchMember(Request, frozen=True, kw_only=True):
 
 
 class BatchSubscribeBody(Struct, frozen=True, kw_only=True):
-    members: list[BatchMember]
+    members: Sequence[BatchMember]
     update_existing: bool = True
     #: true would replace all tags of a member by the item's (contract 5), so it is never sent
     sync_tags: Literal[False] = False
