@@ -27,6 +27,20 @@ class EmailValid(Func):
     output_field = models.BooleanField()
 
 
+class ClientKey(Func):
+    """A client's name as lists sort it: folded, see `lockstep_fold`."""
+
+    function = "lockstep_client_key"
+    output_field = models.TextField()
+
+
+class ContactKey(Func):
+    """A contact's “last first” name as lists sort it, the e-mail where there is no name."""
+
+    function = "lockstep_contact_key"
+    output_field = models.TextField()
+
+
 class ListValue(models.Model):
     """A status, industry or department that the company defined (B1)."""
 
@@ -93,13 +107,25 @@ class AddressColumns(models.Model):
 
 
 class Client(models.Model):
-    """A customer of the company. Deleted clients keep their row and can be restored."""
+    """A customer of the company. Deleted clients keep their row and can be restored.
 
-    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="clients")
+    The table has one more column, `search` (a tsvector of folded words, see
+    migration 0002), which only SQL compares: it is never fetched.
+    """
+
+    # Indexes of the foreign keys' own would repeat the composite ones below.
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="clients", db_index=False)
     name = models.CharField(max_length=200)
+    name_key = models.GeneratedField(
+        expression=ClientKey(F("name")), output_field=models.TextField(db_collation="C"), db_persist=True
+    )
     account_number = models.CharField(max_length=60, blank=True, default="")
-    status = models.ForeignKey(ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    industry = models.ForeignKey(ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    status = models.ForeignKey(
+        ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    industry = models.ForeignKey(
+        ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     rep = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     tag_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
     website = models.CharField(max_length=300, blank=True, default="")
@@ -123,8 +149,14 @@ class Client(models.Model):
         indexes = [
             models.Index(fields=["company", "status", "id"]),
             models.Index(fields=["company", "industry", "id"]),
-            models.Index(fields=["rep"]),
-            models.Index(fields=["company", "-updated_at", "-id"]),
+            models.Index(
+                fields=["company", "name_key", "id"], condition=Q(deleted_at=None), name="book_client_by_name"
+            ),
+            models.Index(
+                fields=["company", "-updated_at", "-id"],
+                condition=Q(deleted_at=None),
+                name="book_client_by_change",
+            ),
             GinIndex(fields=["tag_ids"], name="book_client_tags", opclasses=["array_ops"]),
         ]
         triggers = capture(
@@ -162,13 +194,21 @@ class Contact(AddressColumns):
 
     An address of its own counts as soon as any of its parts is filled in;
     otherwise the client's primary address is the contact's. Deleted contacts
-    keep their row (`deleted_at`) and can be restored.
+    keep their row (`deleted_at`) and can be restored; those of a deleted
+    client carry the client's very `deleted_at`, and come back with it.
+
+    Like clients, contacts have a column `search` that only SQL compares.
     """
 
-    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="contacts")
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="contacts")
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="contacts", db_index=False)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="contacts", db_index=False)
     first_name = models.CharField(max_length=100, blank=True, default="")
     last_name = models.CharField(max_length=100, blank=True, default="")
+    name_key = models.GeneratedField(
+        expression=ContactKey(F("first_name"), F("last_name"), F("email")),
+        output_field=models.TextField(db_collation="C"),
+        db_persist=True,
+    )
     position = models.CharField(max_length=200, blank=True, default="")
     email = models.CharField(max_length=320, blank=True, default="")
     email_key = models.GeneratedField(
@@ -182,7 +222,7 @@ class Contact(AddressColumns):
     cell = models.CharField(max_length=60, blank=True, default="")
     fax = models.CharField(max_length=60, blank=True, default="")
     department = models.ForeignKey(
-        ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        ListValue, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     tag_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
     no_marketing = models.BooleanField(default=False)
@@ -210,7 +250,16 @@ class Contact(AddressColumns):
             ),
             models.Index(fields=["client", "id"]),
             models.Index(fields=["company", "department", "id"]),
-            models.Index(fields=["company", "last_name", "first_name", "id"]),
+            models.Index(
+                fields=["company", "name_key", "id"],
+                condition=Q(deleted_at=None),
+                name="book_contact_by_name",
+            ),
+            models.Index(
+                fields=["company", "-updated_at", "-id"],
+                condition=Q(deleted_at=None),
+                name="book_contact_by_change",
+            ),
             GinIndex(fields=["tag_ids"], name="book_contact_tags", opclasses=["array_ops"]),
         ]
         triggers = capture(
