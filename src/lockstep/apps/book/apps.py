@@ -5,3 +5,12 @@ class BookConfig(AppConfig):
     name = "lockstep.apps.book"
     label = "book"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from lockstep.apps.accounts.signals import company_created
+        from lockstep.apps.book.services.list_values import add_starting_values
+
+        def add_lists(company, **_kwargs) -> None:  # type: ignore[no-untyped-def]  -- Django's receiver
+            add_starting_values(company)
+
+        company_created.connect(add_lists, weak=False, dispatch_uid="book.add_starting_values")

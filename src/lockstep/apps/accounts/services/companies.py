@@ -6,6 +6,15 @@ from django.db import transaction
 
 from lockstep.apps.accounts.models import Company, Seat, User
 from lockstep.apps.accounts.permissions import Actor, Permission, Role
+from lockstep.apps.accounts.signals import company_created
+
+
+@transaction.atomic
+def create_company(*, name: str) -> Company:
+    """Create a company with nobody in it; other apps add what a company starts with (`company_created`)."""
+    company = Company.objects.create(name=name)
+    company_created.send(sender=Company, company=company)
+    return company
 
 
 @transaction.atomic
@@ -24,7 +33,7 @@ def create_first_company(
         if seat is not None:
             return company, seat.user
     else:
-        company = Company.objects.create(name=name)
+        company = create_company(name=name)
     user = User.objects.filter(email__iexact=email).first()
     if user is None:
         user = User.objects.create_user(email, password, first_name=first_name, last_name=last_name)

@@ -1,0 +1,54 @@
+"""Verbs that write the book. Each asks the actor's permission, owns its transaction, and records history."""
+
+from lockstep.apps.book.services.clients import (
+    AddressValues,
+    ClientValues,
+    delete_client,
+    restore_client,
+    save_client,
+    set_client_active,
+)
+from lockstep.apps.book.services.contacts import (
+    ContactValues,
+    delete_contact,
+    email_is_valid,
+    restore_contact,
+    save_contact,
+    set_contact_active,
+    set_no_marketing,
+)
+from lockstep.apps.book.services.list_values import (
+    add_list_value,
+    add_starting_values,
+    merge_list_values,
+    rename_list_value,
+    reorder_list_values,
+    retire_list_value,
+)
+from lockstep.apps.book.services.tags import delete_tag, ensure_tags, merge_tags, rename_tag
+
+__all__ = [
+    "AddressValues",
+    "ClientValues",
+    "ContactValues",
+    "add_list_value",
+    "add_starting_values",
+    "delete_client",
+    "delete_contact",
+    "delete_tag",
+    "email_is_valid",
+    "ensure_tags",
+    "merge_list_values",
+    "merge_tags",
+    "rename_list_value",
+    "rename_tag",
+    "reorder_list_values",
+    "restore_client",
+    "restore_contact",
+    "retire_list_value",
+    "save_client",
+    "save_contact",
+    "set_client_active",
+    "set_contact_active",
+    "set_no_marketing",
+]
