@@ -1,0 +1,54 @@
+"""Nouns that read the book: scoped to what the actor may see, a constant number of queries each."""
+
+from lockstep.apps.book.queries.clients import CLIENT_SORTS, client_details, clients_page
+from lockstep.apps.book.queries.contacts import CONTACT_SORTS, contact_details, contact_rows, contacts_page
+from lockstep.apps.book.queries.filters import (
+    ClientFilter,
+    ContactFilter,
+    filtered_clients,
+    filtered_contacts,
+)
+from lockstep.apps.book.queries.history import FIELD_LABELS, history_page
+from lockstep.apps.book.queries.lists import list_values, reps, sidebar_counts, tags
+from lockstep.apps.book.queries.paging import Page
+from lockstep.apps.book.queries.rows import (
+    Address,
+    ChoiceRow,
+    ClientDetails,
+    ClientRow,
+    ContactDetails,
+    ContactRow,
+    HistoryRow,
+    Named,
+    SidebarCounts,
+)
+
+__all__ = [
+    "CLIENT_SORTS",
+    "CONTACT_SORTS",
+    "FIELD_LABELS",
+    "Address",
+    "ChoiceRow",
+    "ClientDetails",
+    "ClientFilter",
+    "ClientRow",
+    "ContactDetails",
+    "ContactFilter",
+    "ContactRow",
+    "HistoryRow",
+    "Named",
+    "Page",
+    "SidebarCounts",
+    "client_details",
+    "clients_page",
+    "contact_details",
+    "contact_rows",
+    "contacts_page",
+    "filtered_clients",
+    "filtered_contacts",
+    "history_page",
+    "list_values",
+    "reps",
+    "sidebar_counts",
+    "tags",
+]

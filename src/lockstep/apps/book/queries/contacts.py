@@ -1,0 +1,125 @@
+"""The contacts lists and the contact page."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+
+from lockstep.apps.accounts.permissions import Actor, Permission
+from lockstep.apps.book.errors import NotFound
+from lockstep.apps.book.models import ClientAddress, Contact
+from lockstep.apps.book.queries.clients import COUNT_LIMIT, address_of
+from lockstep.apps.book.queries.filters import ContactFilter, filtered_contacts
+from lockstep.apps.book.queries.lookups import named_rep, named_value, pick_tags, tags_by_id
+from lockstep.apps.book.queries.paging import DEFAULT_SIZE, Order, Page, count_up_to, keyset_page
+from lockstep.apps.book.queries.rows import Address, ContactDetails, ContactRow, Named
+from lockstep.apps.book.queries.scope import contacts_of
+
+CONTACT_SORTS = {
+    "name": Order("name_key"),
+    "-name": Order("name_key", descending=True),
+    "changed": Order("updated_at", kind=datetime.datetime),
+    "-changed": Order("updated_at", descending=True, kind=datetime.datetime),
+}
+"""What `contacts_page` can sort by; names go by last name."""
+
+
+def contacts_page(
+    actor: Actor,
+    wanted: ContactFilter | None = None,
+    *,
+    sort: str = "name",
+    cursor: str | None = None,
+    size: int = DEFAULT_SIZE,
+) -> Page[ContactRow]:
+    """A page of the contacts that fit, in three queries. An unknown `sort` counts as the default."""
+    actor.require(Permission.VIEW_BOOK)
+    wanted = wanted or ContactFilter()
+    contacts = filtered_contacts(actor, wanted)
+    total = (contacts.count(), True) if wanted.is_empty else count_up_to(contacts, COUNT_LIMIT)
+    return keyset_page(
+        contacts.select_related("client", "department"),
+        order=CONTACT_SORTS.get(sort, CONTACT_SORTS["name"]),
+        cursor=cursor,
+        size=size,
+        total=total,
+        shape=lambda found: contact_rows(actor, found),
+    )
+
+
+def contact_details(actor: Actor, contact_id: int) -> ContactDetails:
+    """The contact, deleted or not. Raises `NotFound`."""
+    actor.require(Permission.VIEW_BOOK)
+    contact = (
+        contacts_of(actor, deleted=None)
+        .select_related("client", "client__status", "client__rep", "department")
+        .filter(pk=contact_id)
+        .first()
+    )
+    if contact is None:
+        raise NotFound("contact")
+    client = contact.client
+    return ContactDetails(
+        id=contact.pk,
+        name=contact.full_name or contact.email,
+        first_name=contact.first_name,
+        last_name=contact.last_name,
+        position=contact.position,
+        email=contact.email,
+        email_valid=contact.email_valid,
+        phone=contact.phone,
+        extension=contact.extension,
+        cell=contact.cell,
+        fax=contact.fax,
+        department=named_value(contact.department),
+        tags=pick_tags(contact.tag_ids, tags_by_id(actor.company.pk, [contact.tag_ids])),
+        client=Named(client.pk, client.name),
+        client_status=named_value(client.status),
+        client_deleted=client.deleted_at is not None,
+        rep=named_rep(client.rep),
+        own_address=Address(
+            line1=contact.line1,
+            line2=contact.line2,
+            city=contact.city,
+            state=contact.state,
+            postal_code=contact.postal_code,
+            country=contact.country,
+        ),
+        client_address=address_of(ClientAddress.objects.filter(client=client, is_primary=True).first()),
+        no_marketing=contact.no_marketing,
+        no_marketing_reason=contact.no_marketing_reason,
+        no_marketing_at=contact.no_marketing_at,
+        active=contact.active,
+        external_id=contact.external_id,
+        created_at=contact.created_at,
+        updated_at=contact.updated_at,
+        deleted_at=contact.deleted_at,
+    )
+
+
+def contact_rows(actor: Actor, contacts: Sequence[Contact]) -> list[ContactRow]:
+    """Rows of contacts that were fetched with `client` and `department`; one more query for all tags."""
+    tags = tags_by_id(actor.company.pk, (contact.tag_ids for contact in contacts))
+    return [
+        ContactRow(
+            id=contact.pk,
+            name=contact.full_name or contact.email,
+            first_name=contact.first_name,
+            last_name=contact.last_name,
+            position=contact.position,
+            email=contact.email,
+            email_valid=contact.email_valid,
+            phone=contact.phone,
+            extension=contact.extension,
+            cell=contact.cell,
+            department=named_value(contact.department),
+            tags=pick_tags(contact.tag_ids, tags),
+            client=Named(contact.client.pk, contact.client.name),
+            no_marketing=contact.no_marketing,
+            active=contact.active,
+            deleted_at=contact.deleted_at,
+            created_at=contact.created_at,
+            updated_at=contact.updated_at,
+        )
+        for contact in contacts
+    ]

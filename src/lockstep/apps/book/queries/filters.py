@@ -1,0 +1,120 @@
+"""What a list can be narrowed to: plain values, so that pages, exports and the API say it the same way.
+
+Inside one kind the values are alternatives, between kinds all must hold.
+An id of 0 stands for “none”: clients without a status, without a rep, …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from django.db.models import Q, QuerySet
+
+from lockstep.apps.accounts.permissions import Actor
+from lockstep.apps.book.models import Client, Contact
+from lockstep.apps.book.queries.scope import clients_of, contacts_of
+from lockstep.apps.book.queries.search import clients_matching, contacts_matching, has_words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientFilter:
+    """Which clients. The empty filter is every client that is not deleted."""
+
+    search: str = ""
+    status_ids: Sequence[int] = ()
+    industry_ids: Sequence[int] = ()
+    rep_ids: Sequence[int] = ()
+    tag_ids: Sequence[int] = ()
+    active: bool | None = None
+    deleted: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return all(getattr(self, field.name) == field.default for field in fields(self))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactFilter:
+    """Which contacts. The empty filter is every contact that is not deleted."""
+
+    search: str = ""
+    client_id: int | None = None
+    status_ids: Sequence[int] = ()
+    industry_ids: Sequence[int] = ()
+    rep_ids: Sequence[int] = ()
+    client_tag_ids: Sequence[int] = ()
+    department_ids: Sequence[int] = ()
+    contact_tag_ids: Sequence[int] = ()
+    no_marketing: bool | None = None
+    has_email: bool | None = None
+    """Whether there is an address that could be one; an invalid one counts as none."""
+    active: bool | None = None
+    deleted: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return all(getattr(self, field.name) == field.default for field in fields(self))
+
+
+def _one_of(column: str, ids: Sequence[int]) -> Q:
+    known = [value for value in ids if value]
+    any_of = Q(**{f"{column}__in": known}) if known else Q()
+    return any_of | Q(**{f"{column}__isnull": True}) if len(known) < len(ids) else any_of
+
+
+def _tagged(column: str, ids: Sequence[int]) -> Q:
+    known = [value for value in ids if value]
+    any_of = Q(**{f"{column}__overlap": known}) if known else Q()
+    return any_of | Q(**{column: []}) if len(known) < len(ids) else any_of
+
+
+def filtered_clients(actor: Actor, wanted: ClientFilter) -> QuerySet[Client]:
+    """The clients, unsorted; search terms without any word match everything."""
+    clients = clients_of(actor, deleted=wanted.deleted)
+    if wanted.status_ids:
+        clients = clients.filter(_one_of("status_id", wanted.status_ids))
+    if wanted.industry_ids:
+        clients = clients.filter(_one_of("industry_id", wanted.industry_ids))
+    if wanted.rep_ids:
+        clients = clients.filter(_one_of("rep_id", wanted.rep_ids))
+    if wanted.tag_ids:
+        clients = clients.filter(_tagged("tag_ids", wanted.tag_ids))
+    if wanted.active is not None:
+        clients = clients.filter(active=wanted.active)
+    if has_words(wanted.search):
+        clients = clients.filter(id__in=clients_matching(actor.company, wanted.search))
+    return clients
+
+
+def filtered_contacts(actor: Actor, wanted: ContactFilter) -> QuerySet[Contact]:
+    """The contacts, unsorted; search terms without any word match everything."""
+    contacts = contacts_of(actor, deleted=wanted.deleted)
+    if wanted.client_id is not None:
+        contacts = contacts.filter(client_id=wanted.client_id)
+    of_client = Q()
+    for column, ids in (
+        ("status_id", wanted.status_ids),
+        ("industry_id", wanted.industry_ids),
+        ("rep_id", wanted.rep_ids),
+    ):
+        if ids:
+            of_client &= _one_of(column, ids)
+    if wanted.client_tag_ids:
+        of_client &= _tagged("tag_ids", wanted.client_tag_ids)
+    if of_client:
+        chosen = Client.objects.filter(of_client, company=actor.company)
+        contacts = contacts.filter(client_id__in=chosen.values("id"))
+    if wanted.department_ids:
+        contacts = contacts.filter(_one_of("department_id", wanted.department_ids))
+    if wanted.contact_tag_ids:
+        contacts = contacts.filter(_tagged("tag_ids", wanted.contact_tag_ids))
+    if wanted.no_marketing is not None:
+        contacts = contacts.filter(no_marketing=wanted.no_marketing)
+    if wanted.has_email is not None:
+        contacts = contacts.filter(email_valid=wanted.has_email)
+    if wanted.active is not None:
+        contacts = contacts.filter(active=wanted.active)
+    if has_words(wanted.search):
+        contacts = contacts.filter(id__in=contacts_matching(actor.company, wanted.search))
+    return contacts

@@ -1,0 +1,89 @@
+"""Who changed what (B6), newest first."""
+
+from __future__ import annotations
+
+import datetime
+
+from lockstep.apps.accounts.permissions import Actor, Permission
+from lockstep.apps.book.models import HistoryEntry
+from lockstep.apps.book.queries.paging import Order, Page, keyset_page
+from lockstep.apps.book.queries.rows import HistoryRow
+from lockstep.apps.book.queries.scope import clients_of, contacts_of
+
+_NEWEST_FIRST = Order("at", descending=True, kind=datetime.datetime)
+
+FIELD_LABELS = {
+    "name": "Name",
+    "account_number": "Account number",
+    "status": "Status",
+    "industry": "Industry",
+    "rep": "Client rep",
+    "tags": "Tags",
+    "website": "Website",
+    "phone": "Phone",
+    "notes": "Notes",
+    "active": "Active",
+    "external_id": "External id",
+    "line1": "Address line 1",
+    "line2": "Address line 2",
+    "city": "City",
+    "state": "State/Province",
+    "postal_code": "Postal code",
+    "country": "Country",
+    "client": "Client",
+    "first_name": "First name",
+    "last_name": "Last name",
+    "position": "Position",
+    "email": "E-mail",
+    "extension": "Extension",
+    "cell": "Cell",
+    "fax": "Fax",
+    "department": "Department",
+    "no_marketing": "No Marketing",
+    "no_marketing_reason": "No Marketing reason",
+    "contacts": "Contacts",
+    "glyph": "Sign",
+    "import": "Import",
+}
+
+
+def history_page(
+    actor: Actor, *, subject: str, subject_id: int, cursor: str | None = None, size: int = 30
+) -> Page[HistoryRow]:
+    """The history of one client, contact, …; empty where the actor may not see the subject."""
+    actor.require(Permission.VIEW_BOOK)
+    entries = HistoryEntry.objects.filter(
+        company=actor.company, subject_kind=subject, subject_id=subject_id
+    ).select_related("user")
+    if actor.own_clients_only and not _may_see(actor, subject, subject_id):
+        entries = entries.none()
+    return keyset_page(
+        entries,
+        order=_NEWEST_FIRST,
+        cursor=cursor,
+        size=size,
+        total=(entries.count(), True),
+        shape=lambda found: [_row(entry) for entry in found],
+    )
+
+
+def _may_see(actor: Actor, subject: str, subject_id: int) -> bool:
+    match subject:
+        case "client":
+            return clients_of(actor, deleted=None).filter(pk=subject_id).exists()
+        case "contact":
+            return contacts_of(actor, deleted=None).filter(pk=subject_id).exists()
+        case _:
+            return False
+
+
+def _row(entry: HistoryEntry) -> HistoryRow:
+    return HistoryRow(
+        at=entry.at,
+        who=entry.user.full_name if entry.user else "Lockstep",
+        action=entry.action,
+        changes=tuple(
+            (FIELD_LABELS.get(field, field.replace("_", " ").capitalize()), old, new)
+            for field, (old, new) in entry.changes.items()
+        ),
+    )
