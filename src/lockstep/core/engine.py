@@ -225,7 +225,7 @@ class Engine:
             found: list[tuple[SubscriberHash, Observation]] = []
             for member in hashes:
                 found.append((member, await self.audience.look(member)))  # noqa: PERF401  -- one at a time
-            await self.store.record_looks(found)
+            await self.store.record_looks(found, contacts)
         finally:
             await self.store.look_again(contacts)
 

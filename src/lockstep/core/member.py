@@ -103,6 +103,8 @@ class SyncedMember:
     contact_key: str = ""
     uncertain: bool = False
     """A write was sent whose answer is not known: look before doing anything."""
+    sent_key: AddressKey = NO_ADDRESS
+    """The address that the uncertain write was for; it may be neither the former nor the present one."""
     refusal: Refusal | None = None
     asked: bool = False
     """A person asked to try again whatever is remembered."""

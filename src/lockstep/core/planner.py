@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 
 from lockstep.core import field_map
 from lockstep.core.consent import NewStatus, status_after_address_change
-from lockstep.core.identity import AddressKey, SubscriberHash, address_key, subscriber_hash
+from lockstep.core.identity import NO_ADDRESS, AddressKey, SubscriberHash, address_key, subscriber_hash
 from lockstep.core.member import (
     DesiredMember,
     MemberStatus,
@@ -126,8 +126,10 @@ class _Planner:
 
     def _unknown(self, wanted: DesiredMember, synced: SyncedMember) -> tuple[SubscriberHash, ...]:
         """The members that must be looked at before anything is decided."""
-        keys = [key for key in (wanted.key if wanted.fits else "", synced.key) if key]
-        needed = dict.fromkeys(subscriber_hash(AddressKey(key)) for key in keys)
+        keys = [wanted.key if wanted.fits else NO_ADDRESS, synced.key]
+        if synced.uncertain:
+            keys.append(synced.sent_key)
+        needed = dict.fromkeys(subscriber_hash(key) for key in keys if key)
         if synced.uncertain:
             return tuple(needed)
         return tuple(h for h in needed if isinstance(self.part.observed.get(h, UNKNOWN), Unknown))

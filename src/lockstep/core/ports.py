@@ -86,7 +86,8 @@ class Store(Protocol):
         """
 
     async def record_plan(self, part: Slice, plan: Plan) -> None:
-        """Every contact's answer; contacts with a change become uncertain before anything is sent."""
+        """Every contact's answer; contacts with a change become uncertain, with the change's key as
+        `sent_key`, before anything is sent."""
 
     async def record_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Move the synced state. `Lost` leaves contacts uncertain; `NotTried` clears it again."""
@@ -94,8 +95,14 @@ class Store(Protocol):
     async def record_observed(self, members: Sequence[ObservedMember]) -> None:
         """What a page, a look or a webhook told; a member known under another address moves."""
 
-    async def record_looks(self, looks: Sequence[tuple[SubscriberHash, Observation]]) -> None:
-        """What single looks told; clears the uncertainty of contacts all of whose members were seen."""
+    async def record_looks(
+        self, looks: Sequence[tuple[SubscriberHash, Observation]], contacts: Sequence[int]
+    ) -> None:
+        """What single looks told, for whose sake.
+
+        The contacts are certain again. Where the member that their lost write
+        was for is there now, it is theirs: `synced.key` becomes `sent_key`.
+        """
 
     async def begin_audit(self) -> None:
         """From here on, members not seen until `finish_audit` count as absent then."""
