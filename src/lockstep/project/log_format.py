@@ -39,6 +39,8 @@ class KeyValueFormatter(logging.Formatter):
         fields.update({key: value for key, value in record.__dict__.items() if key not in _STANDARD})
         # Django hangs the whole request on its records; it prints as its path.
         fields.pop("request", None)
+        # Uvicorn repeats its message there, coloured.
+        fields.pop("color_message", None)
         if record.exc_info:
             fields["error"] = _ROW_DETAILS.sub(r"\1: left out", self.formatException(record.exc_info))
         return " ".join(f"{key}={quote(value)}" for key, value in fields.items())

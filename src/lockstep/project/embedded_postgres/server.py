@@ -191,6 +191,8 @@ class EmbeddedPostgres:
         draft.rename(self.cluster)
 
     def _make_socket_folder(self, user: int | None) -> None:
+        if self._socket_folder and Path(self._socket_folder).is_dir():
+            return  # started again after a crash: the address that others know stays true
         note = self.folder / "socket-folder"
         if note.exists():
             _remove_socket_folder(Path(note.read_text().strip()))
@@ -234,6 +236,7 @@ class EmbeddedPostgres:
         if self._socket_folder:
             _remove_socket_folder(Path(self._socket_folder))
             (self.folder / "socket-folder").unlink(missing_ok=True)
+            self._socket_folder = ""
 
     # --- A database in it -------------------------------------------------------------------------
 
