@@ -1,0 +1,93 @@
+"""`lockstep sandbox`: run the practice Mailchimp on a port."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import uvicorn
+
+from .app import create_app
+from .sandbox import DEFAULT_API_KEY, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Latency, Sandbox
+
+__all__ = ["build_parser", "main"]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options of `lockstep sandbox`."""
+    parser = argparse.ArgumentParser(
+        prog="lockstep sandbox",
+        description="Run a practice Mailchimp: the Marketing API under /3.0, OAuth under /oauth2, a control "
+        "door under /_sandbox/ and pages at /. Everything is kept in memory.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=8350, help="port to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--api-key",
+        action="append",
+        metavar="KEY",
+        help="API key of an account, ending in its data centre; repeat for more accounts "
+        f"(default: {DEFAULT_API_KEY})",
+    )
+    parser.add_argument(
+        "--client-id", default=DEFAULT_CLIENT_ID, help="OAuth client id (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--client-secret", default=DEFAULT_CLIENT_SECRET, help="OAuth client secret (default: %(default)s)"
+    )
+    parser.add_argument("--app-name", default="Lockstep", help="name of the OAuth app (default: %(default)s)")
+    parser.add_argument(
+        "--api-endpoint",
+        metavar="URL",
+        help="api_endpoint in /oauth2/metadata (default: where the request came to)",
+    )
+    parser.add_argument(
+        "--latency", type=float, default=0, metavar="MS", help="milliseconds that every answer takes"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of ids and dice (default: %(default)s)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until interrupted; returns the exit code."""
+    options = build_parser().parse_args(argv)
+    sandbox = Sandbox.practice(
+        api_keys=tuple(options.api_key or (DEFAULT_API_KEY,)),
+        client_id=options.client_id,
+        client_secret=options.client_secret,
+        app_name=options.app_name,
+        seed=options.seed,
+    )
+    sandbox.latency = Latency(options.latency)
+    app = create_app(sandbox, api_endpoint=options.api_endpoint)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=options.host,
+            port=options.port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+        )
+    )
+    _greet(sandbox, options)
+    server.run()
+    return 0 if server.started else 1
+
+
+def _greet(sandbox: Sandbox, options: argparse.Namespace) -> None:
+    here = f"http://{options.host}:{options.port}"
+    lines = [f"Practice Mailchimp at {here}  (API: {here}/3.0, control door: {here}/_sandbox/)"]
+    for account in sandbox.accounts.values():
+        keys = ", ".join(account.credentials)
+        audiences = ", ".join(f"{a.name} {a.id}" for a in account.audiences.values())
+        lines.append(f"  {account.name}: API key {keys}; audiences: {audiences}")
+    lines += [
+        f"  OAuth app {app.name}: client id {app.client_id}, client secret {app.client_secret}"
+        for app in sandbox.oauth.apps.values()
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
