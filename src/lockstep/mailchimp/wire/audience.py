@@ -118,8 +118,8 @@ class MergeFieldPage(Reply, frozen=True, kw_only=True):
     total_items: int = 0
 
 
-class NewMergeField(Request, frozen=True, kw_only=True):
-    """Always with a tag: what Mailchimp picks without one is not known (contract 3.3)."""
+class NewMergeField(Request, frozen=True, kw_only=True, omit_defaults=False):
+    """Always with a type, and with a tag: what Mailchimp picks without one is not known (contract 3.3)."""
 
     tag: str
     name: str
