@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +57,8 @@ _RELEASED: Mapping[int, str] = {
     _INDEX["sync_status"]: INACTIVE,
 }
 _PREFIX = re.compile(r"[A-Z][A-Z0-9]{0,3}")
+_JOINER = "\u200d"
+_MODIFIERS = frozenset("\ufe0e\ufe0f\u20e3" + "".join(map(chr, range(0x1F3FB, 0x1F400))))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\s]+")
 
 
@@ -112,11 +115,24 @@ def cut(text: str, limit: int = VALUE_BYTES) -> str:
     if len(text.encode()) <= limit:
         return text
     room = limit - len(CUT_MARK.encode())
-    head = text.encode()[:room].decode(errors="ignore")
+    head = _whole_characters(text, text.encode()[:room].decode(errors="ignore"))
     space = head.rfind(" ")
     if space > room // 2:
         head = head[:space]
     return head.rstrip(" ,;") + CUT_MARK
+
+
+def _whole_characters(text: str, head: str) -> str:
+    """The head of a text without a last character that the cut took an accent or a joined part from."""
+    end = len(head)
+    while 0 < end < len(text) and (_joins(text[end]) or text[end - 1] == _JOINER):
+        end -= 1
+    return text[:end]
+
+
+def _joins(char: str) -> bool:
+    """Whether a character belongs to the one before it: accents, variation selectors, skin tones."""
+    return char == _JOINER or bool(unicodedata.combining(char)) or char in _MODIFIERS
 
 
 def cut_list(items: Iterable[str], limit: int = VALUE_BYTES) -> str:
@@ -124,7 +140,7 @@ def cut_list(items: Iterable[str], limit: int = VALUE_BYTES) -> str:
 
     Whole items only, because people build segments with “contains TAG”.
     """
-    names = [one_line(item) for item in items]
+    names = [name for item in items if (name := one_line(item))]
     text = LIST_SEPARATOR.join(names)
     if len(text.encode()) <= limit:
         return text
@@ -141,6 +157,14 @@ def cut_list(items: Iterable[str], limit: int = VALUE_BYTES) -> str:
     if not kept:
         return cut(names[0], limit)
     return LIST_SEPARATOR.join(kept) + mark
+
+
+SYNC_STATUS = _INDEX["sync_status"]
+
+
+def is_active(values: Values) -> bool:
+    """Whether Mailchimp shows the member as one that is kept in step: only we write that."""
+    return values[SYNC_STATUS] == ACTIVE
 
 
 def is_cut(value: str) -> bool:
@@ -160,14 +184,18 @@ def make_values(
     for spec in FIELD_SPECS:
         match spec.name:
             case "client_tags":
-                made.append(cut_list(sorted(client_tags, key=str.casefold)))
+                made.append(cut_list(_in_order(client_tags)))
             case "contact_tags":
-                made.append(cut_list(sorted(contact_tags, key=str.casefold)))
+                made.append(cut_list(_in_order(contact_tags)))
             case "sync_status":
                 made.append(ACTIVE)
             case name:
                 made.append(cut(one_line(texts[name])))
     return tuple(made)
+
+
+def _in_order(tags: Iterable[str]) -> list[str]:
+    return sorted(tags, key=lambda tag: (tag.casefold(), tag))
 
 
 def released(values: Values) -> Values:

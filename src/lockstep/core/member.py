@@ -91,6 +91,13 @@ class ObservedMember:
         return self.status in (MemberStatus.UNSUBSCRIBED, MemberStatus.CLEANED)
 
 
+def state_of(member: ObservedMember) -> SyncState:
+    """Where a contact that fits stands once its member holds what the book says."""
+    if member.archived:
+        return SyncState.ARCHIVED
+    return SyncState.UNSUBSCRIBED if member.opted_out else SyncState.SYNCED
+
+
 @dataclass(frozen=True, slots=True)
 class SyncedMember:
     """What we last confirmed for one contact. Only confirmed outcomes move it."""
@@ -104,7 +111,11 @@ class SyncedMember:
     uncertain: bool = False
     """A write was sent whose answer is not known: look before doing anything."""
     sent_key: AddressKey = NO_ADDRESS
-    """The address that the uncertain write was for; it may be neither the former nor the present one."""
+    """The address that a write was last for, without a confirmation since: what is there may be ours.
+
+    It may be neither the former nor the present one. Kept when uncertainty ends, until something is
+    confirmed: the planner sees to a member that a lost write left behind.
+    """
     refusal: Refusal | None = None
     asked: bool = False
     """A person asked to try again whatever is remembered."""

@@ -1,4 +1,4 @@
-"""A plan: changes to send, answers for everybody else, and a fingerprint of both."""
+"""A plan: changes to send, an answer for everybody else, and a fingerprint of what would be sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import enum
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from lockstep.core.consent import NewStatus
 from lockstep.core.identity import AddressKey, SubscriberHash
@@ -71,7 +70,7 @@ class ReleaseMember:
     digest: bytes
     key: AddressKey
     look_again: bool = False
-    """The contact itself still fits: its own step follows once the former member is released."""
+    """Another step for the contact follows once this member is released."""
 
 
 Change = AddMember | UpdateMember | RenameMember | ReleaseMember
@@ -123,7 +122,7 @@ class PlanCounts:
     renames: int = 0
     releases: int = 0
     answers: Counter[Answer] = field(default_factory=Counter)
-    _hash: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+    _sum: int = 0
 
     def add(self, plan: Plan) -> None:
         for change in plan.changes:
@@ -136,21 +135,25 @@ class PlanCounts:
                     self.renames += 1
                 case ReleaseMember():
                     self.releases += 1
-            self._hash.update(_line(change))
+            self._sum = (self._sum + _number(change)) % _MODULUS
         for skip in plan.skips:
             self.answers[skip.answer] += 1
 
     @property
     def fingerprint(self) -> str:
-        """Equal for plans that send the same, whatever machine made them (S4)."""
-        return str(self._hash.hexdigest())
+        """Equal for plans that send the same, whatever machine made them, however they were sliced (S4)."""
+        return f"{self._sum:032x}"
 
     @property
     def writes(self) -> int:
         return self.adds + self.updates + self.renames + self.releases
 
 
-def _line(change: Change) -> bytes:
+_MODULUS = 1 << 128
+
+
+def _number(change: Change) -> int:
+    """A number that stands for a change; a sum of them stands for a set, in whatever order."""
     extra = change.status_if_new.value if isinstance(change, AddMember) else ""
     parts = (type(change).__name__, str(change.contact_id), change.hash, change.email, extra, *change.values)
-    return "\x1f".join(parts).encode() + b"\x1e"
+    return int.from_bytes(hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).digest())

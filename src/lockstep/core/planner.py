@@ -4,8 +4,9 @@ The rules, in the order in which they are asked:
 
 1. A contact whose last write has no known outcome is looked at first. So is
    one whose member nobody has looked at: nothing is concluded from Unknown.
-2. A contact that does not fit, and whose member is there, not archived and
-   not wanted by another contact, has the member released (S10).
+2. A member that was the contact's, or that a lost write made for it, and that
+   is there, not archived, not another contact's and not to be kept, is released
+   first (S10): all of a contact that does not fit, the former ones of one that fits.
 3. A contact that fits owns the member at its address, and that member's
    fields are made equal to the book's. Archived ones are left alone.
 4. Nobody at its address: a member that the contact had under a former address
@@ -31,6 +32,7 @@ from lockstep.core.member import (
     Reason,
     SyncedMember,
     SyncState,
+    state_of,
 )
 from lockstep.core.observation import UNKNOWN, Observation, Present, Unknown
 from lockstep.core.plan import (
@@ -57,7 +59,9 @@ class Slice:
     """A set of contacts with all that a plan for them needs.
 
     Closed over addresses: whoever shares a key (present or synced) with a
-    contact of the slice and fits is in the slice too, or its key is in `claimed`.
+    contact of the slice and fits is in the slice too, or its key is in `claimed`;
+    so is the address of a member that such a contact follows (see `moved`).
+    `observed` answers for the wanted, the synced and the sent key of each contact.
     `moved` holds, by contact, the member whose address was changed at
     Mailchimp since (found by `contact_key`).
     `receipts` holds, by contact, the store's own mark of what led to this look.
@@ -90,11 +94,10 @@ def make_plan(part: Slice, policy: Policy) -> Plan:
 
     Does no I/O, reads no clock, and depends on nothing but its arguments: the
     same slice always gives the same plan. Applying a plan and looking again
-    gives an empty one, after one more round for contacts whose former member
-    had to be released first.
+    gives an empty one, after one more round for contacts with a member to
+    release first.
     """
-    claimed = part.claimed | {wanted.key for wanted in part.desired if wanted.fits}
-    planner = _Planner(part, policy, claimed)
+    planner = _Planner(part, policy, _owners(part))
     changes: list[Change] = []
     skips: list[Skip] = []
     for wanted in part.desired:
@@ -106,94 +109,88 @@ def make_plan(part: Slice, policy: Policy) -> Plan:
     return Plan(tuple(changes), tuple(skips))
 
 
+def _owners(part: Slice) -> Mapping[AddressKey, int]:
+    """Which contact of the slice owns the member at an address: who wants it, else who follows it there."""
+    owners = {wanted.key: wanted.contact_id for wanted in part.desired if wanted.fits}
+    for wanted in part.desired:
+        moved = part.moved.get(wanted.contact_id)
+        synced = part.synced.get(wanted.contact_id)
+        if wanted.fits and moved is not None and synced is not None and synced.key == wanted.key:
+            owners.setdefault(address_key(moved.email), wanted.contact_id)
+    return owners
+
+
 @dataclass(frozen=True, slots=True)
 class _Planner:
     part: Slice
     policy: Policy
-    claimed: frozenset[AddressKey]
+    owners: Mapping[AddressKey, int]
 
     def step(self, wanted: DesiredMember) -> _Step:
         synced = self.part.synced.get(wanted.contact_id) or SyncedMember(wanted.contact_id)
         unknown = self._unknown(wanted, synced)
         if unknown:
             return self._skip(wanted, Answer.LOOK, hashes=unknown)
-        if wanted.fits:
-            return self._release_former(wanted, synced) or self._fitting(wanted, synced)
-        return self._left_out(wanted, synced)
+        synced = self._with_lost_member(wanted, synced)
+        return self._fitting(wanted, synced) if wanted.fits else self._left_out(wanted, synced)
 
     def _look(self, key: AddressKey) -> Observation:
         return self.part.observed.get(subscriber_hash(key), UNKNOWN)
 
     def _unknown(self, wanted: DesiredMember, synced: SyncedMember) -> tuple[SubscriberHash, ...]:
         """The members that must be looked at before anything is decided."""
-        keys = [wanted.key if wanted.fits else NO_ADDRESS, synced.key]
-        if synced.uncertain:
-            keys.append(synced.sent_key)
+        keys = (wanted.key if wanted.fits else NO_ADDRESS, synced.key, synced.sent_key)
         needed = dict.fromkeys(subscriber_hash(key) for key in keys if key)
-        if synced.uncertain:
-            return tuple(needed)
-        return tuple(h for h in needed if isinstance(self.part.observed.get(h, UNKNOWN), Unknown))
+        if not synced.uncertain:
+            return tuple(h for h in needed if isinstance(self.part.observed.get(h, UNKNOWN), Unknown))
+        moved = self.part.moved.get(wanted.contact_id)
+        if moved is not None:
+            needed[moved.hash] = None
+        return tuple(needed)
 
     # --- contacts that do not fit -------------------------------------------------------------
 
     def _left_out(self, wanted: DesiredMember, synced: SyncedMember) -> _Step:
-        if not synced.key:
-            return self._skip(wanted, Answer.LEFT_OUT)
-        member = self._former_member(wanted, synced)
-        if member is None or self._belongs_to_another(synced, member):
-            return self._skip(wanted, Answer.LEFT_OUT, forget=True)
-        return self._release(wanted, synced, member) or self._skip(wanted, Answer.LEFT_OUT, member=member)
-
-    def _release(
-        self, wanted: DesiredMember, synced: SyncedMember, member: ObservedMember
-    ) -> ReleaseMember | None:
-        """The release of a member, or None where nothing is left to write or it was refused before."""
-        after = field_map.released(member.values)
-        differing = field_map.differing(member.values, after)
-        digest = field_map.digest(after)
-        if member.archived or not differing or _remembered(synced, digest):
-            return None
-        return ReleaseMember(
-            contact_id=wanted.contact_id,
-            hash=member.hash,
-            email=member.email,
-            values=after,
-            before=member.values,
-            differing=differing,
-            status=member.status,
-            digest=digest,
-            key=address_key(member.email),
-            look_again=wanted.fits,
-        )
+        former = self._former_member(wanted, synced)
+        if former is not None and self._belongs_to_another(wanted, former):
+            return self._release_left_behind(wanted, synced) or self._skip(
+                wanted, Answer.LEFT_OUT, forget=True
+            )
+        return self._release_left_behind(wanted, synced) or self._skip(wanted, Answer.LEFT_OUT, member=former)
 
     # --- contacts that fit --------------------------------------------------------------------
 
     def _fitting(self, wanted: DesiredMember, synced: SyncedMember) -> _Step:
-        here = self._look(wanted.key)
-        if isinstance(here, Present):
-            return self._own(wanted, synced, here.member)
+        own = self._own_member(wanted, synced)
+        former = self._former_member(wanted, synced)
+        renames = own is None and former is not None and self._renames(wanted, synced, former)
+        kept = own or (former if renames else None)
+        if not _remembered(synced, wanted.digest):
+            # Comes as a step of its own, first: were the contact's new member written first and
+            # the worker killed, nobody would remember the former one.
+            release = self._release_left_behind(wanted, synced, kept)
+            if release is not None:
+                return release
+        if own is not None:
+            return self._equal(wanted, synced, own)
         if _remembered(synced, wanted.digest):
             return self._skip(wanted, Answer.REFUSED_BEFORE, state=SyncState.FAILED)
         if not synced.key:
             return self._add(wanted, self.policy.new_status)
-        former = self._former_member(wanted, synced)
         if former is not None and synced.key != wanted.key:
             return self._new_address(wanted, synced, former)
-        if former is not None and not self._belongs_to_another(synced, former, but=wanted.key):
-            return self._own(wanted, synced, former)  # changed at Mailchimp by the person: follow
         # It was there once and is not any more: deleted for good at Mailchimp (contract 4.2).
         if synced.asked:
             return self._add(wanted, self.policy.new_status)
         return self._skip(wanted, Answer.GONE, state=SyncState.ARCHIVED)
 
-    def _own(self, wanted: DesiredMember, synced: SyncedMember, member: ObservedMember) -> _Step:
+    def _equal(self, wanted: DesiredMember, synced: SyncedMember, member: ObservedMember) -> _Step:
         """The member that is this contact's: make our fields equal, touch nothing else."""
         if member.archived:
             return self._skip(wanted, Answer.ARCHIVED, state=SyncState.ARCHIVED, member=member)
         differing = field_map.differing(member.values, wanted.values)
         if not differing:
-            state = SyncState.UNSUBSCRIBED if member.opted_out else SyncState.SYNCED
-            return self._skip(wanted, Answer.UNCHANGED, state=state, member=member)
+            return self._skip(wanted, Answer.UNCHANGED, state=state_of(member), member=member)
         if _remembered(synced, wanted.digest):
             return self._skip(wanted, Answer.REFUSED_BEFORE, state=SyncState.FAILED, member=member)
         return UpdateMember(
@@ -210,7 +207,7 @@ class _Planner:
 
     def _new_address(self, wanted: DesiredMember, synced: SyncedMember, former: ObservedMember) -> _Step:
         """The book's address changed, the target is free: rename, else add (S11, contract 4.6)."""
-        if self._renames(synced, former):
+        if self._renames(wanted, synced, former):
             return RenameMember(
                 contact_id=wanted.contact_id,
                 hash=former.hash,
@@ -239,41 +236,95 @@ class _Planner:
             key=wanted.key,
         )
 
-    # --- former members -----------------------------------------------------------------------
+    # --- whose member is it -------------------------------------------------------------------
+
+    def _own_member(self, wanted: DesiredMember, synced: SyncedMember) -> ObservedMember | None:
+        """The member of a contact that fits: at its address, or where the person moved it at Mailchimp."""
+        here = self._look(wanted.key)
+        moved = self.part.moved.get(wanted.contact_id)
+        if moved is not None and (synced.key != wanted.key or self._belongs_to_another(wanted, moved)):
+            moved = None
+        if isinstance(here, Present) and not (here.member.archived and moved and not moved.archived):
+            return here.member
+        return moved
 
     def _former_member(self, wanted: DesiredMember, synced: SyncedMember) -> ObservedMember | None:
-        """The member last confirmed for the contact, wherever its address is now."""
-        there = self._look(synced.key)
-        if isinstance(there, Present):
-            return there.member
-        return self.part.moved.get(wanted.contact_id)
+        """The member last confirmed for the contact, wherever its address is now.
 
-    def _belongs_to_another(
-        self, synced: SyncedMember, member: ObservedMember, *, but: AddressKey | None = None
-    ) -> bool:
-        """Whether a contact that fits owns the former address, or the member where it is now."""
-        others = self.claimed - {but} if but else self.claimed
-        return synced.key in others or address_key(member.email) in others
-
-    def _renames(self, synced: SyncedMember, former: ObservedMember) -> bool:
-        return former.status is MemberStatus.SUBSCRIBED and not self._belongs_to_another(synced, former)
-
-    def _release_former(self, wanted: DesiredMember, synced: SyncedMember) -> ReleaseMember | None:
-        """The former member of a contact that goes on under another one, unless it will be renamed.
-
-        Comes as a step of its own, first: were the new member written first and the
-        worker killed, nobody would remember the former one.
+        Known under another address, it is that one: whoever is at the old address
+        since is somebody else.
         """
-        if not synced.key or synced.key == wanted.key:
+        moved = self.part.moved.get(wanted.contact_id)
+        if moved is not None:
+            return moved
+        there = self._look(synced.key) if synced.key else None
+        return there.member if isinstance(there, Present) else None
+
+    def _lost_member(self, wanted: DesiredMember, synced: SyncedMember) -> ObservedMember | None:
+        """A member that a write of ours with an unknown answer has made, as its Sync Status shows."""
+        there = self._look(synced.sent_key) if synced.sent_key else None
+        if not isinstance(there, Present) or not field_map.is_active(there.member.values):
             return None
-        former = self._former_member(wanted, synced)
-        if former is None or former.hash == subscriber_hash(wanted.key):
+        return None if self._belongs_to_another(wanted, there.member) else there.member
+
+    def _with_lost_member(self, wanted: DesiredMember, synced: SyncedMember) -> SyncedMember:
+        """A contact without a member, to whom a lost write gave one, has that one."""
+        lost = self._lost_member(wanted, synced) if not synced.key else None
+        return synced if lost is None else replace(synced, key=synced.sent_key)
+
+    def _belongs_to_another(self, wanted: DesiredMember, member: ObservedMember) -> bool:
+        """Whether another contact that fits owns the member."""
+        key = address_key(member.email)
+        if wanted.fits and key == wanted.key:
+            return False
+        return key in self.part.claimed or self.owners.get(key, wanted.contact_id) != wanted.contact_id
+
+    def _renames(self, wanted: DesiredMember, synced: SyncedMember, former: ObservedMember) -> bool:
+        return (
+            former.status is MemberStatus.SUBSCRIBED
+            and synced.key != wanted.key
+            and not self._belongs_to_another(wanted, former)
+        )
+
+    # --- members left behind ------------------------------------------------------------------
+
+    def _release_left_behind(
+        self, wanted: DesiredMember, synced: SyncedMember, kept: ObservedMember | None = None
+    ) -> ReleaseMember | None:
+        """The release of one member that was the contact's, or was written for it, and is not to be kept."""
+        releases: list[ReleaseMember] = []
+        for member in (self._former_member(wanted, synced), self._lost_member(wanted, synced)):
+            if member is None or (kept is not None and member.hash == kept.hash):
+                continue
+            release = self._release(wanted, synced, member)
+            if release is not None and all(other.hash != release.hash for other in releases):
+                releases.append(release)
+        if not releases:
             return None
-        if self._belongs_to_another(synced, former):
+        return replace(releases[0], look_again=wanted.fits or len(releases) > 1)
+
+    def _release(
+        self, wanted: DesiredMember, synced: SyncedMember, member: ObservedMember
+    ) -> ReleaseMember | None:
+        """The release of a member, or None where nothing may or need be written, or it was refused before."""
+        after = field_map.released(member.values)
+        differing = field_map.differing(member.values, after)
+        digest = field_map.digest(after)
+        if member.archived or not differing or _remembered(synced, digest):
             return None
-        if not isinstance(self._look(wanted.key), Present) and self._renames(synced, former):
+        if self._belongs_to_another(wanted, member):
             return None
-        return self._release(wanted, synced, former)
+        return ReleaseMember(
+            contact_id=wanted.contact_id,
+            hash=member.hash,
+            email=member.email,
+            values=after,
+            before=member.values,
+            differing=differing,
+            status=member.status,
+            digest=digest,
+            key=address_key(member.email),
+        )
 
     # --- answers ------------------------------------------------------------------------------
 

@@ -71,9 +71,11 @@ class CallPool:
         self._room.set()
 
     def _full(self, urgent: bool) -> bool:
-        if urgent:
-            return self._bulk + self._urgent >= self.width + self.extra
-        return self._bulk >= self.width
+        """Never more than `width + extra` in all; the bulk keeps one place however much is urgent."""
+        total = self._bulk + self._urgent
+        if urgent or self._bulk == 0:
+            return total >= self.width + self.extra
+        return total >= self.width
 
     async def _run(
         self,

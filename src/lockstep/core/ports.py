@@ -75,8 +75,9 @@ class Store(Protocol):
     async def next_slice(self, limit: int, but: Set[int]) -> Slice | None:
         """Contacts that something said to look at again, without those in `but`, or None.
 
-        They stay marked until `record_plan` is given their receipts. Whoever
-        shares an address with them is in the slice too.
+        They stay marked until `record_plan` is given their receipts. Whoever shares an
+        address with them (wanted now, wanted at the last plan, or synced) is in the slice
+        too, without a receipt unless marked itself.
         """
 
     async def slice_after(self, contact_id: int, limit: int) -> Slice | None:
@@ -86,29 +87,55 @@ class Store(Protocol):
         """
 
     async def record_plan(self, part: Slice, plan: Plan) -> None:
-        """Every contact's answer; contacts with a change become uncertain, with the change's key as
-        `sent_key`, before anything is sent."""
+        """Every contact's answer, before anything is sent.
 
-    async def record_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Move the synced state. `Lost` leaves contacts uncertain; `NotTried` clears it again."""
+        Contacts with a change become uncertain, and the change's key becomes their `sent_key`
+        unless it is a release. A contact answered UNCHANGED has its member confirmed: the
+        wanted address becomes its `key`, and nothing is left in `sent_key`. `forget` drops
+        the link. Any answer but LOOK and REFUSED_BEFORE ends `asked`.
+        Receipts are honoured: a contact marked again since stays marked. A contact answered
+        LOOK is marked afterwards in any case and keeps its uncertainty: its work is still to be
+        done. Any other answer without a change means that the contact is certain.
+        """
+
+    async def record_outcomes(self, outcomes: Sequence[Outcome], again: Sequence[int] = ()) -> None:
+        """Move the synced state, and mark the contacts in `again`, in one transaction.
+
+        `Applied` stores the member in the mirror. A release leaves the contact's `key` as it
+        is and empties its digest; any other change makes its key the contact's, and ends
+        refusal, `asked` and `sent_key`. `Refused` stores the refusal with the change's digest
+        and address, and ends `asked`. `Stale` and `Lost` leave the contact uncertain, so
+        that its members are looked at; all others end that.
+        """
 
     async def record_observed(self, members: Sequence[ObservedMember]) -> None:
-        """What a page, a look or a webhook told; a member known under another address moves."""
+        """What a page, a look or a webhook told; a member known under another address moves.
+
+        Contacts planned before, and whose member (at the address wanted at the last plan, at the
+        synced one, at `sent_key`, or with the same `contact_key`) is not as it was known (there or
+        not, address, status, our values), are marked. A contact whose `contact_key` is not known
+        yet learns it from the member at its synced address; what a poorer source leaves out (a
+        batch answer has no `contact_key`, contract 5) stays as it was known.
+        """
 
     async def record_looks(
         self, looks: Sequence[tuple[SubscriberHash, Observation]], contacts: Sequence[int]
     ) -> None:
-        """What single looks told, for whose sake.
+        """What single looks told, marking as `record_observed` does; `Unknown` tells nothing.
 
-        The contacts are certain again. Where the member that their lost write
-        was for is there now, it is theirs: `synced.key` becomes `sent_key`.
+        The contacts given had all their members seen: they are certain again. Nothing
+        else of theirs changes; `sent_key` stays for the planner to judge.
         """
 
     async def begin_audit(self) -> None:
         """From here on, members not seen until `finish_audit` count as absent then."""
 
     async def finish_audit(self) -> int:
-        """The reading was complete: forget members not seen, return how many there are."""
+        """The reading was complete: members not seen are absent; returns how many there are.
+
+        From now on a member that nobody knows is `Absent`; before the first complete reading it is
+        `Unknown`. Contacts whose member turned out absent are marked as in `record_observed`.
+        """
 
     async def recover(self) -> None:
         """Mark contacts that a worker left uncertain when it died. Called when no call is under way."""
