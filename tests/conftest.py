@@ -2,7 +2,9 @@
 
 import ipaddress
 import os
+import shutil
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,3 +86,44 @@ def django_db_modify_db_settings(
     connections["default"].settings_dict.update(
         USER=server.user, PASSWORD=server.password, HOST=server.host, PORT=server.port
     )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser that page tests drive: LOCKSTEP_CHROMIUM, or the one on the path."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("LOCKSTEP_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.fail("Chromium is missing. Install it (Debian: apt-get install chromium).")
+    return Path(found)
+
+
+# --- In CI a skipped test is a failed one: everything it could miss is installed there ------------
+
+_skipped: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note what was skipped, in the process that hears of all workers' tests."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _skipped.append(report.nodeid)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Note modules that were skipped as a whole."""
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the session where LOCKSTEP_NO_SKIPS is set and something was skipped."""
+    if _skipped and os.environ.get("LOCKSTEP_NO_SKIPS") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why such a session failed."""
+    if _skipped and os.environ.get("LOCKSTEP_NO_SKIPS"):
+        terminalreporter.section("skipped, and nothing may be skipped here", sep="=", red=True)
+        terminalreporter.write_line("\n".join(sorted(set(_skipped))))

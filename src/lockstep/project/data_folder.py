@@ -63,7 +63,11 @@ class DataFolder:
             lock.close()
             raise DataFolderError(self._in_use()) from error
         self._lock = lock
-        self._check_format()
+        try:
+            self._check_format()
+        except DataFolderError:
+            self.release()
+            raise
         lock.seek(0)
         lock.truncate()
         lock.write(f"{os.getpid()}\n")

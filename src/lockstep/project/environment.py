@@ -86,8 +86,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "LOCKSTEP_DATA_DIR",
         "",
-        "The folder for files: mails not sent, refused import rows, prepared static files.",
-        "the folder of `--data` under `lockstep up`; otherwise no files are kept",
+        "The data folder: mails not sent, refused import rows, prepared static files, and what is listed "
+        "below.",
+        "`data/` beside the script under `lockstep up`; otherwise no files are kept",
+    ),
+    Setting(
+        "LOCKSTEP_HOME",
+        "",
+        "The folder of the clone, set by the `./lockstep` script; `data/` in it is the data folder of "
+        "`lockstep up`.",
+        "the folder that the command is run in",
     ),
     Setting(
         "LOCKSTEP_MAIL_URL",

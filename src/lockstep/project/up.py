@@ -80,6 +80,7 @@ def up(plan: Plan, say: Callable[[str], None]) -> None:
     ``say`` prints a line for the person. Raises DataFolderError, PortBusyError, EmbeddedPostgresError or
     DidNotStartError, each with a text for people; by then nothing is left running.
     """
+    os.umask(0o077)  # whatever is written from here on is the owner's alone, in a folder made by hand too
     folder = DataFolder(plan.data)
     with ExitStack() as at_the_end, stop_on_signals() as stop:
         try:

@@ -124,13 +124,18 @@ class EmbeddedPostgres:
                 stderr=log,
                 env=_clean_environment(),
             )
-        leftovers.wait_for(
-            lambda: leftovers.postmaster_status(self.cluster) == "ready" or not self.is_running,
-            _SECONDS_TO_START,
-        )
-        if not self.is_running or leftovers.postmaster_status(self.cluster) != "ready":
+        leftovers.wait_for(lambda: self._is_ready() or not self.is_running, _SECONDS_TO_START)
+        if not self._is_ready():
             self.stop()
             raise EmbeddedPostgresError(f"PostgreSQL did not start: {self._last_words()}")
+
+    def _is_ready(self) -> bool:
+        """Whether our server takes connections; a crashed one leaves a note that says so of itself."""
+        return (
+            self.is_running
+            and leftovers.postmaster_pid(self.cluster) == self.pid
+            and leftovers.postmaster_status(self.cluster) == "ready"
+        )
 
     def _refuse_other_version(self) -> None:
         try:
