@@ -173,6 +173,8 @@ def test_retry_after(header: str, seconds: float | None) -> None:
         (503, b"", True, Applied.UNKNOWN),
         (504, b"", True, Applied.UNKNOWN),
         (403, b"<html>", True, Applied.NO),
+        (404, b"<html>", True, Applied.NO),
+        (301, b"", True, Applied.UNKNOWN),
         (429, b"", True, Applied.NO),
         (400, problem("Member Exists", 400), True, Applied.NO),
     ],

@@ -232,17 +232,23 @@ async def test_a_cancelled_waiter_leaves_no_hole() -> None:
 
 async def test_cancelled_in_the_very_moment_of_its_turn_the_place_goes_on() -> None:
     calls = Calls(gate(1))
-    await calls.start("running")
+    end = asyncio.get_running_loop().create_future()
+
+    async def first() -> None:
+        async with calls.gate.passing(Lane.BULK):
+            await end
+        # leaving gave the place to "unlucky", which has not run since
+        calls.tasks["unlucky"].cancel()
+
+    running = asyncio.create_task(first())
+    await settle()
     await calls.start("unlucky")
     await calls.start("next")
-
-    # both in one turn of the loop: the place is given, and the task is cancelled before it runs
-    calls._ends["running"].set_result(None)
-    await asyncio.wait([calls.tasks["running"]])
-    calls.tasks["unlucky"].cancel()
+    end.set_result(None)
+    await running
     await settle()
 
-    assert calls.begun[-1] == "next"
+    assert calls.begun == ["next"]
     await calls.end("next")
     assert calls.gate.state().in_flight == 0
 

@@ -19,6 +19,13 @@ CONNECT_SECONDS = 15.0
 KEEP_SECONDS = 15.0
 
 _MAYBE = Facts(applied=Applied.UNKNOWN)
+#: what fails before a byte of the request is written
+_BEFORE_SENDING = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
 
 
 class AiohttpTransport:
@@ -55,9 +62,13 @@ class AiohttpTransport:
     async def send(self, request: HttpRequest) -> HttpReply:
         session = self._reading if request.repeatable else self._writing
         try:
+            url = URL(request.url, encoded=True)
+        except ValueError:
+            raise NotSent("This is no address.") from None
+        try:
             async with session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 headers=request.headers,
                 data=request.body,
                 allow_redirects=False,
@@ -65,7 +76,7 @@ class AiohttpTransport:
                 body = await _read_bounded(response, request.max_reply_bytes)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return HttpReply(response.status, headers, body)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
+        except _BEFORE_SENDING as error:
             raise NotSent(f"No connection to Mailchimp could be made ({type(error).__name__}).") from error
         except TimeoutError as error:
             raise TimedOut("", _MAYBE) from error
