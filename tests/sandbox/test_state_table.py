@@ -99,7 +99,8 @@ FORGOTTEN = (
 # (state, write) -> the status afterwards, or (HTTP status, title)
 KEEPS = {
     "subscribed": "subscribed", "unsubscribed by API": "unsubscribed",
-    "unsubscribed by admin": "unsubscribed", "unsubscribed by person": "unsubscribed", "complained": "unsubscribed", "cleaned": "cleaned",
+    "unsubscribed by admin": "unsubscribed", "unsubscribed by person": "unsubscribed",
+    "complained": "unsubscribed", "cleaned": "cleaned",
     "pending": "pending", "transactional": "transactional", "archived": "archived",
     "archived after own unsubscribe": "archived",
 }  # fmt: skip

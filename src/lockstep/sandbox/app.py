@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -25,7 +29,12 @@ class SandboxApp:
     """
 
     def __init__(
-        self, sandbox: Sandbox, *, api_endpoint: str | None = None, sleep: Sleep = asyncio.sleep
+        self,
+        sandbox: Sandbox,
+        *,
+        api_endpoint: str | None = None,
+        sleep: Sleep = asyncio.sleep,
+        state_file: Path | None = None,
     ) -> None:
         self.sandbox = sandbox
         self.api = Api(sandbox, COLLECTIONS)
@@ -33,7 +42,7 @@ class SandboxApp:
         self._rest: ASGIApp = Starlette(
             routes=[
                 Mount("/oauth2", routes=oauth_pages.routes(sandbox, api_endpoint)),
-                Mount("/_sandbox", routes=control.routes(sandbox)),
+                Mount("/_sandbox", routes=control.routes(sandbox, state_file)),
                 *pages.routes(sandbox),
             ]
         )
@@ -42,16 +51,35 @@ class SandboxApp:
         path = scope.get("path", "")
         if scope["type"] == "http" and (path == "/3.0" or path.startswith("/3.0/")):
             await self._door(scope, receive, send)
+        elif scope["type"] == "http" and _is_foreign(scope):
+            answer = PlainTextResponse("The sandbox takes forms from its own pages only.\n", 403)
+            await answer(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
 
 
+def _is_foreign(scope: Scope) -> bool:
+    """Does a page of another site write here? Browsers say so in `Origin`; nobody else sends it."""
+    headers = Headers(scope=scope)
+    origin = headers.get("origin")
+    if origin is None or scope["method"] in ("GET", "HEAD"):
+        return False
+    return urlsplit(origin).netloc != headers.get("host")
+
+
 def create_app(
-    state: Sandbox | None = None, *, api_endpoint: str | None = None, sleep: Sleep = asyncio.sleep
+    state: Sandbox | None = None,
+    *,
+    api_endpoint: str | None = None,
+    sleep: Sleep = asyncio.sleep,
+    state_file: Path | None = None,
 ) -> SandboxApp:
     """A practice Mailchimp over `state`, or over a fresh one with the default key and audience.
 
     `api_endpoint` is what `/oauth2/metadata` answers (without `/3.0`); by default the address that the
     request came to. `sleep` waits real seconds where a fault or latency says so; tests pass their own.
+    `state_file` is where the control door's `save` puts a snapshot.
     """
-    return SandboxApp(state or Sandbox.practice(), api_endpoint=api_endpoint, sleep=sleep)
+    return SandboxApp(
+        state or Sandbox.practice(), api_endpoint=api_endpoint, sleep=sleep, state_file=state_file
+    )

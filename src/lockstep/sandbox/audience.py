@@ -6,6 +6,8 @@ The audience keeps things consistent (indexes, hashes, counts) and knows no rule
 
 from __future__ import annotations
 
+import copy
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +24,7 @@ __all__ = ["SHELVES", "Audience", "Shelf"]
 _SERIAL_BITS = 32
 _SERIAL_MASK = (1 << _SERIAL_BITS) - 1
 _POOL_LIMIT = 50_000
+_REMEMBERED = 20_000
 
 #: Every member stands on the shelf of its shown status, and on `current` unless archived (contract, 4.2:
 #: without `status` archived contacts are left out).
@@ -112,6 +115,7 @@ class Audience:
         self._next_column = 0
         self._next_merge_id = 1
         self._pool: dict[MergeValue, MergeValue] = {}
+        self._journal: deque[tuple[int, int, Member | None]] = deque(maxlen=_REMEMBERED)
 
     # --- members ---
 
@@ -153,16 +157,22 @@ class Audience:
 
     def add(self, member: Member) -> None:
         """Take in a new member; its serial and hash must be new here."""
+        self.take_in(member)
+        self._journal.append((member.last_changed, member.serial, None))
+        if member.status == "subscribed":
+            self.stats.last_sub = member.last_changed
+
+    def take_in(self, member: Member) -> None:
+        """`add` for a member out of a snapshot: nothing has happened."""
         if member.id in self._by_hash:
             raise ValueError("there is a member with this address already")
         self._by_hash[member.id] = member
         self._by_serial[member.serial] = member
         self._shelve(member)
-        if member.status == "subscribed":
-            self.stats.last_sub = member.last_changed
 
-    def remove(self, member: Member) -> None:
-        """Take a member out altogether; nothing is remembered of them here."""
+    def remove(self, member: Member, at: int) -> None:
+        """Take a member out altogether; only stale reads still see them for a while."""
+        self._journal.append((at, member.serial, copy.copy(member)))
         self._unshelve(member)
         del self._by_hash[member.id], self._by_serial[member.serial]
 
@@ -173,6 +183,7 @@ class Audience:
         """
         if not changes:
             return
+        self._journal.append((at, member.serial, copy.copy(member)))
         self._unshelve(member)
         if "email" in changes:
             del self._by_hash[member.id]
@@ -188,6 +199,14 @@ class Audience:
                 self.stats.last_sub = at
             elif member.shown_status == "unsubscribed":
                 self.stats.last_unsub = at
+
+    def before(self, moment: float) -> dict[int, Member | None]:
+        """How contacts that have changed since `moment` were then, by serial; None: they were not there.
+
+        The last 20,000 changes are remembered. This is what stale reads are made of (trap 38).
+        """
+        # From the newest to the oldest, so that the oldest of several states of a contact stays.
+        return {serial: was for at, serial, was in reversed(self._journal) if at > moment}
 
     def rows(
         self, shelf: str, *, order: str = "created", descending: bool = False,
@@ -261,6 +280,14 @@ class Audience:
     def merge_field(self, tag: str) -> MergeField | None:
         """The field with this tag."""
         return next((made for made in self.merge_fields.values() if made.tag == tag), None)
+
+    def counters(self) -> list[int]:
+        """What the next merge field gets; for the snapshot."""
+        return [self._next_column, self._next_merge_id]
+
+    def set_counters(self, counters: list[int]) -> None:
+        """The reverse of `counters`."""
+        self._next_column, self._next_merge_id = counters
 
     def shared(self, value: MergeValue) -> MergeValue:
         """The same value as one object for all members that have it, as long as few values are many."""

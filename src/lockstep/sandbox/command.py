@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import uvicorn
 
 from .app import create_app
 from .sandbox import DEFAULT_API_KEY, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Latency, Sandbox
+from .snapshot import BadSnapshot, load, save
 
 __all__ = ["build_parser", "main"]
 
@@ -45,6 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--latency", type=float, default=0, metavar="MS", help="milliseconds that every answer takes"
     )
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="snapshot file: read at start if there, written at the end"
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of ids and dice (default: %(default)s)")
     return parser
 
@@ -59,9 +66,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         app_name=options.app_name,
         seed=options.seed,
     )
-    sandbox.latency = Latency(options.latency)
-    app = create_app(sandbox, api_endpoint=options.api_endpoint)
-    server = uvicorn.Server(
+    state: Path | None = options.state
+    if state is not None and state.exists():
+        try:
+            load(sandbox, state)
+        except (BadSnapshot, OSError) as error:
+            sys.stderr.write(f"lockstep sandbox: {error}\n")
+            return 2
+    if options.latency:
+        sandbox.latency = Latency(options.latency)
+    app = create_app(sandbox, api_endpoint=options.api_endpoint, state_file=state)
+    server = _Server(
         uvicorn.Config(
             app,
             host=options.host,
@@ -71,11 +86,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=2,
-        )
+        ),
+        at_the_end=(lambda: save(sandbox, state)) if state is not None else lambda: None,
     )
     _greet(sandbox, options)
-    server.run()
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
     return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """Does one more thing when it stops, before the signal that stopped it has its way."""
+
+    def __init__(self, config: uvicorn.Config, *, at_the_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._at_the_end = at_the_end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._at_the_end()
 
 
 def _greet(sandbox: Sandbox, options: argparse.Namespace) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import happenings, seeding
+from . import happenings, seeding, snapshot
 from .clock import BadTime, iso, parse_time
 from .faults import KINDS, BadFault
 from .merge_field import BadValue
@@ -27,7 +28,7 @@ __all__ = ["routes"]
 _MISTAKES = (BadFault, BadTime, BadValue, CannotHappen, KeyError, TypeError, ValueError)
 
 
-def routes(sandbox: Sandbox) -> list[Route]:
+def routes(sandbox: Sandbox, state_file: Path | None) -> list[Route]:
     """The routes below `/_sandbox`."""
 
     def reset(given: dict[str, Any]) -> Any:
@@ -37,6 +38,12 @@ def routes(sandbox: Sandbox) -> list[Route]:
     def add_faults(given: dict[str, Any]) -> Any:
         kind = str(given.pop("kind"))
         return sandbox.faults.add(kind, given.pop("parameters", None), **given).document()
+
+    def save(given: dict[str, Any]) -> Any:
+        if state_file is None:
+            raise ValueError("the sandbox was started without --state FILE")
+        snapshot.save(sandbox, state_file)
+        return {"saved": str(state_file)}
 
     def set_latency(given: dict[str, Any]) -> Any:
         sandbox.latency = Latency(float(given.get("ms", 0)), float(given.get("spread_ms", 0)))
@@ -106,6 +113,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
     return [
         Route("/", _get(lambda: _overview(sandbox))),
         Route("/reset", _post(reset), methods=["POST"]),
+        Route("/save", _post(save), methods=["POST"]),
         Route("/accounts", _post(lambda given: seeding.add_account(sandbox, **given)), methods=["POST"]),
         Route("/audiences", _post(lambda given: seeding.add_audience(sandbox, **given)), methods=["POST"]),
         Route("/members", _post(lambda given: seeding.add_members(sandbox, **given)), methods=["POST"]),

@@ -87,6 +87,7 @@ class Sandbox:
         self.events = EventBus()
         self.in_flight: Counter[int] = Counter()
         self._stores: dict[str, Any] = {}
+        self._saved_stores: dict[str, Any] = {}
         self._beginning = Beginning((), OAuthApp(DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, "Lockstep"))
         self._keys: dict[str, Account] = {}
 
@@ -202,8 +203,20 @@ class Sandbox:
 
     def store(self, name: str, make: Callable[[], T]) -> T:
         """The state of a resource module, made by `make` at first and after every reset."""
-        found: T = self._stores.setdefault(name, make()) if name not in self._stores else self._stores[name]
+        if name not in self._stores:
+            self._stores[name] = made = make()
+            if name in self._saved_stores:
+                made.load(self._saved_stores.pop(name))  # type: ignore[attr-defined]  # what was dumped loads
+        found: T = self._stores[name]
         return found
+
+    def stores(self) -> list[tuple[str, Any]]:
+        """All resource states by name; for the snapshot."""
+        return list(self._stores.items())
+
+    def restore_stores(self, saved: dict[str, Any]) -> None:
+        """Give each resource its dumped state back when it first asks for its store."""
+        self._saved_stores = dict(saved)
 
     # --- beginnings ---
 
@@ -234,6 +247,7 @@ class Sandbox:
         self.ids = Ids(self.ids.seed if seed is None else seed)
         self.switches = Switches()
         self.latency = Latency()
+        self._saved_stores = {}
         for held in (self.accounts, self._keys, self._stores, self.oauth.apps, self.schedule, self.faults):
             held.clear()
         self.log.clear()

@@ -6,6 +6,7 @@ from typing import Any
 
 from .audience import Audience
 from .ids import Ids
+from .interest import add_category
 from .member import STATUSES, Member, hash_of
 from .oauth import OAuthApp
 from .sandbox import Sandbox
@@ -54,6 +55,7 @@ def add_audience(
     settings: dict[str, Any] | None = None,
     compliance: list[str] | None = None,
     too_recent: list[str] | None = None,
+    interest_categories: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """A new audience in an account (the first one by default).
 
@@ -67,6 +69,14 @@ def add_audience(
         if known is not None:
             audience.remove_merge_field(known)
         audience.add_merge_field(**field)
+    for category in interest_categories or ():
+        add_category(
+            audience,
+            category["title"],
+            category.get("interests", []),
+            sandbox.ids,
+            type_=category.get("type", "checkboxes"),
+        )
     audience.barred |= {hash_of(address) for address in compliance or ()}
     audience.too_recent |= {hash_of(address) for address in too_recent or ()}
     return {"id": audience.id, "account": owner.id, "web_id": audience.web_id}

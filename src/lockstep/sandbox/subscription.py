@@ -134,7 +134,7 @@ def delete_permanently(audience: Audience, name: str, doing: Doing) -> None:
     if member is None:
         raise problems.not_found()
     audience.forgotten.add(member.id)
-    audience.remove(member)
+    audience.remove(member, doing.at)
     if not member.archived:
         audience.tell("delete", doing.at, doing.source, member, reason="manual")
 

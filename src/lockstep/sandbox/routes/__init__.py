@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lockstep.sandbox.api import Routes
 
-from . import batch_subscribe, lists, members, merge_fields, root
+from . import batch_subscribe, interests, lists, members, merge_fields, root
 
 __all__ = ["COLLECTIONS"]
 
@@ -17,4 +17,5 @@ COLLECTIONS: tuple[Routes, ...] = (
     batch_subscribe.routes,
     merge_fields.routes,
     members.routes,
+    interests.routes,
 )

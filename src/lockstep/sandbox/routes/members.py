@@ -7,7 +7,7 @@ from typing import Any
 from lockstep.sandbox import member_schemas, problems
 from lockstep.sandbox.api import Call, Routes
 from lockstep.sandbox.audience import Audience
-from lockstep.sandbox.member import MEMBER_FIELDS, SILENT_FIELDS, STATUSES, Member, describe
+from lockstep.sandbox.member import MEMBER_FIELDS, SILENT_FIELDS, STATUSES, Member, describe, hash_of
 from lockstep.sandbox.member_list import ListQuery, find_members
 from lockstep.sandbox.shapes import envelope
 from lockstep.sandbox.subscription import archive, delete_permanently, patch, post, put
@@ -46,6 +46,7 @@ def list_members(call: Call) -> dict[str, Any]:
     rows, total = find_members(audience, query, count=count, offset=offset)
     selection = call.selection
     rows_selection = selection.within("members")
+    rows = _as_seen(call, audience, rows)
     page = (
         [describe(member, audience, call.base, rows_selection) for member in rows]
         if selection.wants("members")
@@ -84,9 +85,28 @@ def add_member(call: Call) -> dict[str, Any]:
 def get_member(call: Call) -> dict[str, Any]:
     audience = call.audience()
     member = audience.find(call.params["subscriber_hash"])
+    if (past := _past(call, audience)) is not None:
+        name = call.params["subscriber_hash"].lower()
+        wanted = hash_of(name) if "@" in name else name
+        member = past.get(member.serial, member) if member else None
+        member = member or next((was for was in past.values() if was is not None and was.id == wanted), None)
     if member is None:
         raise problems.not_found()
     return _answer(call, audience, member)
+
+
+def _past(call: Call, audience: Audience) -> dict[int, Member | None] | None:
+    """What a stale read sees of the contacts that have changed; None unless that fault strikes."""
+    seconds = [fault["seconds"] for fault in call.faults if fault.kind == "stale"]
+    return audience.before(call.sandbox.clock.now() - max(seconds)) if seconds else None
+
+
+def _as_seen(call: Call, audience: Audience, rows: list[Member]) -> list[Member]:
+    past = _past(call, audience)
+    if past is None:
+        return rows
+    seen = (past.get(member.serial, member) for member in rows)
+    return [member for member in seen if member is not None]
 
 
 @routes.put("/lists/{list_id}/members/{subscriber_hash}")
