@@ -51,9 +51,14 @@ class MailchimpAPI(SetupAPI, CampaignAPI):
         change meanwhile, then the later one is the truth.
 
         Without `status` the archived ones are left out and need a pass of their own. `fields` are names
-        of `ListMember`, dotted below (`merge_fields.FNAME`); `id` always comes. Windows are `(since,
-        before]`.
+        of `ListMember`, dotted below (`merge_fields.FNAME`); `id` and `last_changed` always come. Windows
+        are `(since, before]`.
+
+        Rows are known again by id and `last_changed` together: somebody who changed meanwhile has moved to
+        the end, and meeting them there must not look as if the pages still touched (contract trap 40).
         """
+        if fields is not None:
+            fields = (*fields, "last_changed")
 
         async def fetch(count: int, offset: int) -> tuple[Sequence[ListMember], int]:
             call = member.get_members(
@@ -69,7 +74,9 @@ class MailchimpAPI(SetupAPI, CampaignAPI):
             page = await self.send(call)
             return page.members, page.total_items
 
-        return walk_pages(fetch, page_size=PAGE_SIZE, overlap=overlap, key=lambda row: row.id)
+        return walk_pages(
+            fetch, page_size=PAGE_SIZE, overlap=overlap, key=lambda row: (row.id, row.last_changed)
+        )
 
     async def member(
         self, list_id: str, subscriber_hash: str, *, fields: Sequence[str] | None = None

@@ -136,11 +136,17 @@ class BatchSubscribeBody(Struct, frozen=True, kw_only=True):
 
 
 class BatchSubscribed(Reply, frozen=True, kw_only=True):
-    """A member in the answer of a batch: fewer keys than elsewhere, no `contact_id` (contract 5)."""
+    """A member in the answer of a batch: fewer keys than elsewhere; the description names no `contact_id`
+    and no `web_id` (contract 5)."""
 
     id: str = ""
     email_address: str = ""
     status: str = ""
+    merge_fields: dict[str, Any] = {}
+    member_rating: int = 0
+    last_changed: str = ""
+    contact_id: str = ""
+    web_id: int = 0
 
 
 class BatchError(Reply, frozen=True, kw_only=True):
