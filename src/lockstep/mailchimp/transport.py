@@ -63,8 +63,11 @@ class AiohttpTransport:
         session = self._reading if request.repeatable else self._writing
         try:
             url = URL(request.url, encoded=True)
+            has_port = url.port is not None  # checks it, too
         except ValueError:
-            raise NotSent("This is no address.") from None
+            has_port = False
+        if not has_port:
+            raise NotSent("This is no address.")
         try:
             async with session.request(
                 request.method,
