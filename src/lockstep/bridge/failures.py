@@ -19,7 +19,8 @@ refusals that both stop nobody else.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from lockstep.core.errors import (
     AnswerLost,
@@ -199,6 +200,15 @@ def not_kept(change: Change, tag: str) -> Refused:
     """
     text = f"Mailchimp answered that the contact was updated, but did not store {tag}."
     return Refused(change, _refusal(change, RefusalKind.MERGE_FIELDS, text, tag))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the client's errors inside into what set-up pages are told (`setup_error`)."""
+    try:
+        yield
+    except MailchimpError as error:
+        raise setup_error(error) from error
 
 
 def setup_error(error: MailchimpError) -> SyncError:
