@@ -60,11 +60,15 @@ ALLAUTH_TRUSTED_PROXY_COUNT = _proxies
 
 # --- What it is made of ---------------------------------------------------------------------------
 
+FORM_RENDERER = "lockstep.web.forms.FormRenderer"
+CSRF_FAILURE_VIEW = "lockstep.web.errors.csrf_failure"
 ROOT_URLCONF = "lockstep.project.urls"
 ASGI_APPLICATION = "lockstep.project.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
+    # First: its templates stand before those of allauth and of Django's forms.
+    "lockstep.web",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -83,12 +87,12 @@ INSTALLED_APPS = [
     "lockstep.apps.book",
     "lockstep.apps.connections",
     "lockstep.apps.sync",
-    "lockstep.web",
 ]
 
 MIDDLEWARE = [
     "lockstep.project.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "lockstep.web.security.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -109,7 +113,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "lockstep.web.shell.shell",
             ],
+            "builtins": ["template_partials.templatetags.partials", "lockstep.web.templatetags.lockstep"],
         },
     },
 ]
@@ -162,7 +168,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"  # people come by invitation, sent to the ve
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _base.scheme
-ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_SESSION_REMEMBER = None  # asked at sign-in
+ACCOUNT_ADAPTER = "lockstep.web.account.adapter.AccountAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Lockstep"
 

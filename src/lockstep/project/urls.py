@@ -7,4 +7,10 @@ from lockstep.project.health import healthz
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("accounts/", include("allauth.urls")),
+    path("", include("lockstep.web.urls")),
 ]
+
+handler400 = "lockstep.web.errors.bad_request"
+handler403 = "lockstep.web.errors.permission_denied"
+handler404 = "lockstep.web.errors.not_found"
+handler500 = "lockstep.web.errors.server_error"
