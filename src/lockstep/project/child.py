@@ -113,9 +113,10 @@ class Child:
         self._pump.start()
 
     def _keep_output(self, output: IO[bytes]) -> None:
-        for line in output:
-            self.last_lines.append(line.decode(errors="replace").rstrip())
-            self._log.write(line)
+        with output:
+            for line in output:
+                self.last_lines.append(line.decode(errors="replace").rstrip())
+                self._log.write(line)
 
     def look_after(self) -> str | None:
         """Start it again where it ended by itself and its time has come; the exit, told once, or None."""

@@ -39,7 +39,7 @@ class Plan:
 
     data: Path
     port: int = 8000
-    sandbox_port: int = 8800
+    sandbox_port: int = 8350
     with_sample: bool = True
     with_sandbox: bool = True
 
@@ -179,9 +179,9 @@ def _children(plan: Plan, environment: Mapping[str, str], kept: Mapping[str, str
 
     children = []
     if plan.with_sandbox:
-        arguments = ["sandbox", "--port", str(plan.sandbox_port), "--state", str(plan.data / "sandbox.json")]
+        arguments = ["sandbox", "--port", str(plan.sandbox_port)]
         arguments += ["--api-key", kept["SANDBOX_API_KEY"]]
-        arguments += ["--oauth-app", f"{SANDBOX_CLIENT_ID}:{kept['MAILCHIMP_CLIENT_SECRET']}:Lockstep"]
+        arguments += ["--client-id", SANDBOX_CLIENT_ID, "--client-secret", kept["MAILCHIMP_CLIENT_SECRET"]]
         children.append(
             child("practice Mailchimp", "sandbox.log", arguments, lambda: _answers(plan.sandbox_port, "/"))
         )

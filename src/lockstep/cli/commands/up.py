@@ -28,7 +28,7 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--port", type=_port, default=8000, help="port of the pages (default: 8000)")
     parser.add_argument(
-        "--sandbox-port", type=_port, default=8800, help="port of the practice Mailchimp (default: 8800)"
+        "--sandbox-port", type=_port, default=8350, help="port of the practice Mailchimp (default: 8350)"
     )
     parser.add_argument("--empty", action="store_true", help="begin without the sample data")
     parser.add_argument(
