@@ -243,8 +243,11 @@ async def _send(send: Send, status: int, headers: dict[str, str], payload: bytes
 async def _cut(send: Send) -> bool:
     """Reset the TCP connection under `send`; False if there is none to be found.
 
-    ASGI has no word for this; uvicorn's `send` is a method of an object that holds the transport.
+    ASGI has no word for this; uvicorn's `send` is a method of an object that holds the transport. Middleware
+    that wraps `send` may leave the original in an attribute `wrapped`.
     """
+    while hasattr(send, "wrapped"):
+        send = send.wrapped
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
         return False
