@@ -139,14 +139,13 @@ class Child:
 
     def wait_stopped(self, deadline: float) -> None:
         """Return when it has ended; past the deadline (of ``clock``) it and its whole session are killed."""
-        if self._process is None:
-            return
-        try:
-            self._process.wait(max(deadline - self._clock(), 0.01))
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        if self._process is not None:
+            try:
+                self._process.wait(max(deadline - self._clock(), 0.01))
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
         if self._pump is not None:
             self._pump.join(5)
         self._log.close()
