@@ -110,6 +110,13 @@ async def test_the_exchange_is_repeated_only_if_it_did_not_happen() -> None:
     assert (await connect(token, ok(None, 500), metadata))[0].metadata.dc == "us6"
 
 
+@pytest.mark.parametrize("body", [None, {}, [], "nonsense", {"error": ""}])
+async def test_a_refusal_without_a_code_is_not_made_up(body: object) -> None:
+    """A page of something in between, not an answer about this code."""
+    with pytest.raises(errors.EdgeRefused):
+        await connect(*[ok(body, 403)] * 2)
+
+
 async def test_a_token_that_is_not_accepted() -> None:
     with pytest.raises(errors.OAuthRefused):
         await connect(ok({"access_token": "tok"}), ok({"error": "invalid_token"}, 401))

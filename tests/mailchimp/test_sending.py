@@ -80,6 +80,16 @@ async def test_patience_ends() -> None:
     assert caught.value.facts.call == "ping"
 
 
+async def test_another_patience_is_another_api() -> None:
+    api, transport, _ = scripted_api(ok(None, 429), ok(None, 429), ok({"health_status": ""}))
+
+    with pytest.raises(errors.TooManyRequests):
+        await api.with_policy(RetryPolicy(attempts=1)).ping()
+    await api.ping()
+
+    assert len(transport.requests) == 3
+
+
 async def test_a_lost_answer_to_a_write_is_the_callers_to_look_into() -> None:
     api, transport, pauses = scripted_api(errors.AnswerLost("", MAYBE))
 
