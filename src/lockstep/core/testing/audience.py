@@ -1,0 +1,399 @@
+"""A Mailchimp audience in memory, as the engine's `Audience` port sees it.
+
+The rules are those of the contract: who is there keeps the status (4.4), the refusals of one
+member (4.5), renames (4.6), whole-call refusals and poor answers of the batch call (5).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from lockstep.core.consent import IF_VANISHED, NewStatus
+from lockstep.core.errors import AnswerLost, AudienceUnavailable, BatchRefused, BrokenKind, ConnectionBroken
+from lockstep.core.field_map import FieldMap
+from lockstep.core.identity import AddressKey, SubscriberHash, address_key, subscriber_hash
+from lockstep.core.member import MemberStatus, ObservedMember, Values
+from lockstep.core.observation import ABSENT, UNKNOWN, Observation, Present
+from lockstep.core.outcome import Applied, Lost, Outcome, Refusal, RefusalKind, Refused, Stale
+from lockstep.core.plan import AddMember, Change, RenameMember
+from lockstep.core.ports import BATCH, BatchChange
+from lockstep.core.testing.clock import ManualClock
+from lockstep.core.testing.crash import Pulse
+
+
+class Fault(enum.StrEnum):
+    """What goes wrong with one call."""
+
+    UNAVAILABLE = "unavailable"
+    BROKEN = "broken"
+    LOST = "lost"
+    """The request never arrived; nobody knows."""
+    LOST_DONE = "lost_done"
+    """It took effect, the answer was lost."""
+    LOST_LATE = "lost_late"
+    """It takes effect when `land_late` is called."""
+    UNKNOWN = "unknown"
+    """A look that brought no trustworthy answer."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """Faults to come, by kind of call (`observe`, `look`, `write`); `choose` is asked when none is queued."""
+
+    queued: dict[str, deque[Fault]] = field(default_factory=dict)
+    choose: Callable[[str], Fault | None] | None = None
+
+    def next(self, kind: str, *faults: Fault) -> None:
+        self.queued.setdefault(kind, deque()).extend(faults)
+
+    def take(self, kind: str) -> Fault | None:
+        if queue := self.queued.get(kind):
+            return queue.popleft()
+        return self.choose(kind) if self.choose else None
+
+    def clear(self) -> None:
+        self.queued.clear()
+        self.choose = None
+
+
+@dataclass(slots=True)
+class MemoryMember:
+    """One member, with what the engine can't see: who unsubscribed, others' fields and tags."""
+
+    email: str
+    status: MemberStatus
+    contact_key: str
+    fields: dict[str, str] = field(default_factory=dict)
+    """Merge fields by tag: ours and others'."""
+    tags: frozenset[str] = frozenset()
+    archived: bool = False
+    unsubscribed_by: str = ""
+    """`person` or `admin`; '' for everybody else."""
+    changed: datetime | None = None
+
+    @property
+    def key(self) -> AddressKey:
+        return address_key(self.email)
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceCall:
+    """One call that reached the audience: `observe`, `look`, `batch`, `one` or `archive`."""
+
+    kind: str
+    changes: tuple[Change, ...] = ()
+    members: tuple[SubscriberHash, ...] = ()
+
+    @property
+    def writes(self) -> bool:
+        return self.kind in ("batch", "one", "archive")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusChange:
+    """A status that changed; `before` is None for somebody new, `by` is `us`, `person` or `admin`."""
+
+    key: AddressKey
+    before: MemberStatus | None
+    after: MemberStatus
+    by: str
+
+
+@dataclass(slots=True)
+class MemoryAudience:
+    """The port, and methods in the words of people for what subscriber and marketer do.
+
+    `refuse` refuses single addresses with a kind, in batches and singly; a call with an
+    address in `poison` is refused as a whole, singly with OTHER.
+    """
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    field_map: FieldMap = field(default_factory=FieldMap)
+    pulse: Pulse = field(default_factory=Pulse)
+    faults: Faults = field(default_factory=Faults)
+    page_size: int = 1000
+    keeps_status: bool = True
+    members: dict[SubscriberHash, MemoryMember] = field(default_factory=dict)
+    forgotten: set[SubscriberHash] = field(default_factory=set)
+    refuse: dict[AddressKey, RefusalKind] = field(default_factory=dict)
+    poison: set[AddressKey] = field(default_factory=set)
+    calls: list[AudienceCall] = field(default_factory=list)
+    statuses: list[StatusChange] = field(default_factory=list)
+    overlaps: list[str] = field(default_factory=list)
+    """Calls under way at once for one member or contact; must stay empty (contract 7)."""
+    at_once: int = 0
+    most_at_once: int = 0
+    _busy: Counter[str] = field(default_factory=Counter)
+    _late: list[Callable[[], object]] = field(default_factory=list)
+    _made: int = 0
+
+    # --- what subscriber and marketer do --------------------------------------------------------
+
+    def member(self, email: str) -> MemoryMember | None:
+        return self.members.get(subscriber_hash(address_key(email)))
+
+    def there(self, email: str) -> MemoryMember:
+        """The member at an address; KeyError when there is none."""
+        return self.members[subscriber_hash(address_key(email))]
+
+    def join(
+        self,
+        email: str,
+        status: MemberStatus = MemberStatus.SUBSCRIBED,
+        *,
+        by: str = "person",
+        fields: dict[str, str] | None = None,
+        tags: frozenset[str] = frozenset(),
+    ) -> MemoryMember:
+        """Somebody gets into the audience without us, also one who was deleted for good."""
+        return self._make(email, status, by, fields or {}, tags)
+
+    def set_status(self, email: str, status: MemberStatus, *, by: str) -> None:
+        """The person or an admin changes the status (unsubscribe, resubscribe, bounce-clean, confirm)."""
+        member = self.there(email)
+        self.statuses.append(StatusChange(member.key, member.status, status, by))
+        member.status = status
+        member.unsubscribed_by = by if status is MemberStatus.UNSUBSCRIBED else ""
+        self._touch(member)
+
+    def unsubscribe(self, email: str, *, by: str = "person") -> None:
+        self.set_status(email, MemberStatus.UNSUBSCRIBED, by=by)
+
+    def archive(self, email: str, archived: bool = True) -> None:
+        member = self.there(email)
+        member.archived = archived
+        self._touch(member)
+
+    def delete_for_good(self, email: str) -> None:
+        """No tombstone is left; the address is refused from now on (contract 4.5)."""
+        member = subscriber_hash(address_key(email))
+        del self.members[member]
+        self.forgotten.add(member)
+
+    def change_address(self, email: str, new: str) -> None:
+        """The person changes the address on the hosted form; `contact_key` stays (contract 4.1)."""
+        member = self.there(email)
+        if self.member(new) is not None:
+            raise ValueError("That address is in the audience already.")
+        self._rename(member, new)
+        self._touch(member)
+
+    def set_field(self, email: str, tag: str, value: str) -> None:
+        member = self.there(email)
+        member.fields[tag] = value
+        self._touch(member)
+
+    def values(self, email: str) -> Values:
+        """Our fields' values of a member."""
+        return self.field_map.values_of(self.there(email).fields)
+
+    def land_late(self) -> None:
+        """Writes whose answers were lost take effect now."""
+        late, self._late = self._late, []
+        for write in late:
+            write()
+
+    @property
+    def writes(self) -> list[AudienceCall]:
+        return [call for call in self.calls if call.writes]
+
+    # --- the port ------------------------------------------------------------------------------
+
+    async def observe(
+        self, *, archived: bool, since: datetime | None
+    ) -> AsyncIterator[Sequence[ObservedMember]]:
+        hashes = [
+            member
+            for member, raw in self.members.items()
+            if raw.archived is archived and (since is None or (raw.changed or self.clock.now()) > since)
+        ]
+        for start in range(0, len(hashes), self.page_size):
+            await self._begin("observe", AudienceCall("observe"))
+            page = [
+                self._observed(raw)
+                for member in hashes[start : start + self.page_size]
+                if (raw := self.members.get(member)) is not None and raw.archived is archived
+            ]
+            await self.pulse()
+            yield page
+
+    async def look(self, member: SubscriberHash) -> Observation:
+        fault = await self._begin("look", AudienceCall("look", members=(member,)))
+        await self.pulse()
+        if fault is not None:
+            return UNKNOWN
+        raw = self.members.get(member)
+        return ABSENT if raw is None else Present(self._observed(raw))
+
+    async def write_batch(self, changes: Sequence[BatchChange], *, urgent: bool = False) -> list[Outcome]:
+        hashes = [change.hash for change in changes]
+        if len(changes) > BATCH or len(set(hashes)) != len(hashes):
+            raise ValueError("A call takes up to 500 different members.")
+        call = AudienceCall("batch", tuple(changes), tuple(hashes))
+        poisoned = any(address_key(change.email) in self.poison for change in changes)
+        with _Under(self, changes):
+            return await self._written(
+                call, lambda: [self._write(change, batch=True) for change in changes], refused=poisoned
+            )
+
+    async def write_one(self, change: Change, *, urgent: bool = False) -> Outcome:
+        call = AudienceCall("one", (change,), (change.hash,))
+        with _Under(self, [change]):
+            try:
+                return (await self._written(call, lambda: [self._write(change, batch=False)]))[0]
+            except AnswerLost:
+                return Lost(change)
+
+    async def archive_stray(self, member: SubscriberHash) -> None:
+        await self._begin("write", AudienceCall("archive", members=(member,)))
+        raw = self.members.get(member)
+        if raw is not None and not raw.archived:
+            raw.archived = True
+            self._touch(raw)
+        await self.pulse()
+
+    async def batches_keep_status(self) -> bool:
+        await self.pulse()
+        return self.keeps_status
+
+    # --- rules ---------------------------------------------------------------------------------
+
+    async def _begin(self, kind: str, call: AudienceCall) -> Fault | None:
+        """Log the call; raise what surely had no effect, return any other fault."""
+        await self.pulse()
+        fault = self.faults.take(kind)
+        if fault is Fault.UNAVAILABLE:
+            raise AudienceUnavailable(30.0, "scripted")
+        if fault is Fault.BROKEN:
+            raise ConnectionBroken(BrokenKind.KEY_REVOKED, "scripted")
+        self.calls.append(call)
+        return fault
+
+    async def _written(
+        self, call: AudienceCall, write: Callable[[], list[Outcome]], *, refused: bool = False
+    ) -> list[Outcome]:
+        fault = await self._begin("write", call)
+        if refused:
+            raise BatchRefused("members.item:0.email_address")
+        if fault is Fault.LOST_LATE:
+            self._late.append(write)
+        outcomes = [] if fault in (Fault.LOST, Fault.LOST_LATE) else write()
+        await self.pulse()
+        if fault is not None:
+            raise AnswerLost("scripted")
+        return outcomes
+
+    def _write(self, change: Change, *, batch: bool) -> Outcome:
+        refusal = self._refusal(change)
+        raw = self.members.get(change.hash)
+        if isinstance(change, RenameMember):
+            return self._write_rename(change, raw, refusal)
+        if raw is not None:
+            if refusal is not None and refusal.kind is not RefusalKind.FORGOTTEN:
+                return Refused(change, refusal)
+            raw.fields |= self.field_map.merge_fields(change.values)
+            self._touch(raw)
+            return Applied(change, self._observed(raw, poor=batch))
+        if not batch and not isinstance(change, AddMember):
+            return Stale(change, "Resource Not Found")
+        if refusal is not None:
+            return Refused(change, refusal)
+        status = change.status_if_new if isinstance(change, AddMember) else IF_VANISHED
+        fields = self.field_map.merge_fields(change.values)
+        made = self._make(change.email, _STATUS[status], "us", fields)
+        return Applied(change, self._observed(made, poor=batch), created=True)
+
+    def _write_rename(
+        self, change: RenameMember, raw: MemoryMember | None, refusal: Refusal | None
+    ) -> Outcome:
+        if raw is None or raw.archived:
+            return Stale(change, "Resource Not Found")
+        if raw.status is not MemberStatus.SUBSCRIBED:
+            return Stale(change, f'This member\'s status is "{raw.status}."')
+        if self.member(change.email) is not None:
+            return Stale(change, f'"{change.email}" is already in this list')
+        if refusal is not None:
+            return Refused(change, refusal)
+        self._rename(raw, change.email)
+        raw.fields |= self.field_map.merge_fields(change.values)
+        self._touch(raw)
+        return Applied(change, self._observed(raw))
+
+    def _refusal(self, change: Change) -> Refusal | None:
+        key = address_key(change.email)
+        kind = self.refuse.get(key)
+        if key in self.poison:
+            kind = RefusalKind.OTHER
+        elif subscriber_hash(key) in self.forgotten:
+            kind = RefusalKind.FORGOTTEN
+        if kind is None:
+            return None
+        return Refusal(kind, f"Refused: {kind}", digest=change.digest, key=change.key)
+
+    def _make(
+        self,
+        email: str,
+        status: MemberStatus,
+        by: str,
+        fields: dict[str, str],
+        tags: frozenset[str] = frozenset(),
+    ) -> MemoryMember:
+        self._made += 1
+        made = MemoryMember(email, status, f"ck{self._made:06}", dict(fields), tags)
+        if subscriber_hash(made.key) in self.members:
+            raise ValueError("That address is in the audience already.")
+        self.members[subscriber_hash(made.key)] = made
+        self.forgotten.discard(subscriber_hash(made.key))
+        self.statuses.append(StatusChange(made.key, None, status, by))
+        self._touch(made)
+        return made
+
+    def _rename(self, member: MemoryMember, new: str) -> None:
+        del self.members[subscriber_hash(member.key)]
+        member.email = new
+        self.members[subscriber_hash(member.key)] = member
+
+    def _touch(self, member: MemoryMember) -> None:
+        member.changed = self.clock.now()
+
+    def _observed(self, raw: MemoryMember, *, poor: bool = False) -> ObservedMember:
+        seen = ObservedMember(
+            hash=subscriber_hash(raw.key),
+            email=raw.email,
+            status=MemberStatus.ARCHIVED if raw.archived else raw.status,
+            values=self.field_map.values_of(raw.fields),
+            contact_key=raw.contact_key,
+            rating=2,
+            last_changed=raw.changed.isoformat() if raw.changed else "",
+        )
+        return replace(seen, contact_key="", rating=0) if poor else seen
+
+
+_STATUS = {status: MemberStatus(status.value) for status in NewStatus}
+
+
+@dataclass(slots=True)
+class _Under:
+    """Counts a write under way, and notes when another one concerns the same person."""
+
+    audience: MemoryAudience
+    changes: Sequence[Change]
+    names: set[str] = field(default_factory=set)
+
+    def __enter__(self) -> None:
+        for change in self.changes:
+            self.names |= {f"contact {change.contact_id}", f"member {change.hash}"}
+            if isinstance(change, RenameMember):
+                self.names.add(f"member {subscriber_hash(change.key)}")
+        self.audience.overlaps += [name for name in self.names if self.audience._busy[name]]
+        self.audience._busy.update(self.names)
+        self.audience.at_once += 1
+        self.audience.most_at_once = max(self.audience.most_at_once, self.audience.at_once)
+
+    def __exit__(self, *_: object) -> None:
+        self.audience._busy.subtract(self.names)
+        self.audience.at_once -= 1
