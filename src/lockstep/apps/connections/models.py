@@ -100,10 +100,17 @@ class Connection(models.Model):
     webhook_id = models.CharField(max_length=40, blank=True)
     webhook_secret = models.BinaryField(default=bytes, blank=True)
     """Encrypted: the secret part of the webhook's URL and Mailchimp's signing secret."""
+    audits = models.BigIntegerField(default=0)
+    """Number of the newest reading of the whole audience."""
+    audit_began_at = models.DateTimeField(null=True, blank=True)
     mirror_complete_at = models.DateTimeField(null=True, blank=True)
     """When a reading of the whole audience last came to its end; absence is concluded only after one."""
     poll_cursor = models.DateTimeField(null=True, blank=True)
+    unavailable_until = models.DateTimeField(null=True, blank=True)
+    """Mailchimp asked for patience outside a run; null once it answered again."""
     last_polled_at = models.DateTimeField(null=True, blank=True)
+    live_at = models.DateTimeField(null=True, blank=True)
+    """Since when changes of the book are sent by themselves; null before the first plan was let through."""
     first_started_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 

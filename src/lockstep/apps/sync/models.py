@@ -113,6 +113,8 @@ class MemberRecord(models.Model):
     member_hash = models.CharField(max_length=32, blank=True, default="")
     """The member that is this contact's now; '' while there is none."""
     uncertain = models.BooleanField(default=False)
+    sent_key = models.TextField(blank=True, default="")
+    """The address that the uncertain write was for."""
     asked = models.BooleanField(default=False)
     gone = models.BooleanField(default=False)
     """Deleted for good at Mailchimp; shown under Archived."""
@@ -148,6 +150,9 @@ class MemberRecord(models.Model):
                 fields=["connection", "contact_key"],
                 condition=~Q(contact_key=""),
                 name="sync_record_contact_key",
+            ),
+            models.Index(
+                fields=["connection", "sent_key"], condition=~Q(sent_key=""), name="sync_record_sent_key"
             ),
             models.Index(fields=["connection"], condition=Q(uncertain=True), name="sync_record_uncertain"),
         ]

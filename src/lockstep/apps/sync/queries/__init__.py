@@ -1,0 +1,33 @@
+"""Nouns of the sync: what pages, commands and the API show. Every query is scoped by its arguments."""
+
+from lockstep.apps.sync.queries.contacts import ContactSync, FieldRow, contact_sync, marks_of
+from lockstep.apps.sync.queries.counts import ReasonCounts, reason_counts, state_counts
+from lockstep.apps.sync.queries.duplicates import DuplicateGroup, duplicates
+from lockstep.apps.sync.queries.failures import FailureGroup, failures
+from lockstep.apps.sync.queries.members import MemberPage, MemberRow, members
+from lockstep.apps.sync.queries.plans import PlanPage, plan_rows
+from lockstep.apps.sync.queries.progress import Pulse, RunProgress, pulse, run_progress, runs
+
+__all__ = [
+    "ContactSync",
+    "DuplicateGroup",
+    "FailureGroup",
+    "FieldRow",
+    "MemberPage",
+    "MemberRow",
+    "PlanPage",
+    "Pulse",
+    "ReasonCounts",
+    "RunProgress",
+    "contact_sync",
+    "duplicates",
+    "failures",
+    "marks_of",
+    "members",
+    "plan_rows",
+    "pulse",
+    "reason_counts",
+    "run_progress",
+    "runs",
+    "state_counts",
+]

@@ -1,0 +1,76 @@
+"""From rows of the database to an audience that can be asked: credentials, gate, transport, fields."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asgiref.sync import sync_to_async
+
+from lockstep.apps.connections.models import Connection, MailchimpAccount
+from lockstep.apps.connections.secrets import SecretUnreadable, unseal
+from lockstep.bridge.access import AccountAccess, AuthKind, Purpose, open_api
+from lockstep.bridge.audience import MailchimpAudience
+from lockstep.bridge.audience_fields import ensure_fields
+from lockstep.core.errors import BrokenKind, ConnectionBroken
+from lockstep.core.field_map import FieldMap
+from lockstep.mailchimp.api import MailchimpAPI
+from lockstep.mailchimp.throttle import Gate, GateState
+from lockstep.mailchimp.transport import AiohttpTransport
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def access_to(account: MailchimpAccount) -> AccountAccess:
+    """The opened credentials of an account. Raises `ConnectionBroken` where they can't be opened."""
+    try:
+        secret = unseal(account.secret)
+    except SecretUnreadable as error:
+        raise ConnectionBroken(
+            BrokenKind.KEY_REVOKED, "The stored credentials can't be decrypted with this installation's keys."
+        ) from error
+    return AccountAccess(account.api_base, secret, AuthKind(account.auth_kind))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccount:
+    """An account for as long as one job works on it: every connection goes through its one gate."""
+
+    api: MailchimpAPI
+    gate: Gate
+    clock: SystemClock
+
+    def audience(self, connection: Connection) -> MailchimpAudience:
+        return MailchimpAudience(
+            self.api, connection.list_id, FieldMap(connection.prefix), now=self.clock.now
+        )
+
+    async def ensure_fields(self, connection: Connection) -> None:
+        """Our audience fields are there, with their default labels (S5)."""
+        report = await ensure_fields(self.api, connection.list_id, FieldMap(connection.prefix))
+        report.require_room()
+
+    def gate_state(self) -> GateState:
+        return self.gate.state()
+
+
+@asynccontextmanager
+async def open_account(account_id: int) -> AsyncIterator[OpenAccount]:
+    """Open an account for the worker. Raises `ConnectionBroken`."""
+    account = await sync_to_async(MailchimpAccount.objects.get)(pk=account_id)
+    gate = Gate(now=time.monotonic)
+    async with AiohttpTransport() as transport:
+        api = open_api(access_to(account), transport=transport, gate=gate, purpose=Purpose.SYNC)
+        yield OpenAccount(api, gate, SystemClock())

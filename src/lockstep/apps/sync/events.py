@@ -1,0 +1,74 @@
+"""What runs did to members, one row an outcome: for history, the contact's activity, and undo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from django.utils import timezone
+
+from lockstep.apps.connections.models import Connection
+from lockstep.apps.sync.models import SyncEvent
+from lockstep.apps.sync.rows import execute_rows
+from lockstep.core.field_map import FIELD_SPECS
+from lockstep.core.member import Values
+from lockstep.core.outcome import Applied, Refused
+from lockstep.core.plan import AddMember, Change, ReleaseMember, RenameMember, UpdateMember
+
+_INSERT = """
+INSERT INTO sync_syncevent (company_id, connection_id, run_id, contact_id, kind, differing, text, at)
+SELECT %(company)s, %(connection)s, %(run)s, n.contact_id, n.kind, n.differing::jsonb, n.text, %(now)s
+FROM {rows}
+"""
+
+
+def write_events(connection: Connection, run_id: int | None, outcomes: Sequence[Applied | Refused]) -> None:
+    """One event an outcome."""
+    execute_rows(
+        _INSERT,
+        [("contact_id", "bigint"), ("kind", "text"), ("differing", "text"), ("text", "text")],
+        [_row(outcome) for outcome in outcomes],
+        {
+            "company": connection.company_id,
+            "connection": connection.pk,
+            "run": run_id,
+            "now": timezone.now(),
+        },
+    )
+
+
+def _row(outcome: Applied | Refused) -> tuple[int, str, str, str]:
+    change = outcome.change
+    if isinstance(outcome, Refused):
+        return change.contact_id, SyncEvent.Kind.REFUSED.value, "{}", outcome.refusal.text
+    kind, text = _kind(change)
+    return change.contact_id, kind.value, msgspec.json.encode(differing_by_name(change)).decode(), text
+
+
+def _kind(change: Change) -> tuple[SyncEvent.Kind, str]:
+    match change:
+        case AddMember():
+            return SyncEvent.Kind.ADDED, f"Added as {change.status_if_new.value}."
+        case UpdateMember():
+            return SyncEvent.Kind.UPDATED, ""
+        case RenameMember():
+            return SyncEvent.Kind.RENAMED, ""
+        case ReleaseMember():
+            return SyncEvent.Kind.RELEASED, ""
+
+
+def differing_by_name(change: Change) -> dict[str, tuple[str, str]]:
+    """Field name to (before, after) for what the change overwrites; nothing for somebody new."""
+    match change:
+        case AddMember():
+            return {}
+        case RenameMember():
+            return _differing(change.before, change.values)
+        case UpdateMember() | ReleaseMember():
+            return _differing(change.before, change.values)
+
+
+def _differing(before: Values, after: Values) -> dict[str, tuple[str, str]]:
+    return {
+        spec.name: (old, new) for spec, old, new in zip(FIELD_SPECS, before, after, strict=True) if old != new
+    }

@@ -1,0 +1,151 @@
+"""The observed tree in the database: what pages, looks, webhooks and our own writes told of members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+from django.db import connection as database
+from django.db.models import F
+from django.utils import timezone
+
+from lockstep.apps.connections.models import Connection
+from lockstep.apps.sync.models import ObservedRecord
+from lockstep.apps.sync.rows import execute_rows
+from lockstep.core.identity import SubscriberHash
+from lockstep.core.member import ObservedMember
+
+_COLUMNS = [
+    ("member_hash", "text"),
+    ("email", "text"),
+    ("status", "text"),
+    ("values", "text"),
+    ("contact_key", "text"),
+    ("web_id", "bigint"),
+    ("rating", "smallint"),
+    ("last_changed", "text"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A member that is not as it was known, by what its owner is found by."""
+
+    key: str
+    contact_key: str
+
+
+_UPSERT = """
+WITH moved AS (
+    DELETE FROM sync_observedrecord o USING {rows}
+    WHERE o.connection_id = %(connection)s AND n.contact_key <> '' AND o.contact_key = n.contact_key
+      AND o.member_hash <> n.member_hash AND n.status <> ''
+    RETURNING o.email, o.contact_key
+), before AS (
+    SELECT o.member_hash, o.email, o.status, o.values, o.contact_key FROM sync_observedrecord o
+    WHERE o.connection_id = %(connection)s AND o.member_hash = ANY(%(_member_hash)s::text[])
+), written AS (
+    INSERT INTO sync_observedrecord AS o (connection_id, member_hash, email, status, values, contact_key,
+        web_id, rating, last_changed, audit, observed_at)
+    SELECT %(connection)s, n.member_hash, n.email, n.status, n.values::jsonb, n.contact_key, n.web_id,
+        n.rating, n.last_changed, %(audit)s, %(now)s
+    FROM {rows}
+    ON CONFLICT (connection_id, member_hash) DO UPDATE SET
+        email = CASE WHEN excluded.email <> '' THEN excluded.email ELSE o.email END,
+        status = excluded.status, values = excluded.values,
+        contact_key = CASE WHEN excluded.contact_key <> '' THEN excluded.contact_key ELSE o.contact_key END,
+        web_id = CASE WHEN excluded.web_id <> 0 THEN excluded.web_id ELSE o.web_id END,
+        rating = CASE WHEN excluded.rating <> 0 THEN excluded.rating ELSE o.rating END,
+        last_changed = CASE WHEN excluded.last_changed <> '' THEN excluded.last_changed
+            ELSE o.last_changed END,
+        audit = greatest(o.audit, excluded.audit), observed_at = excluded.observed_at
+    RETURNING o.member_hash, o.email, o.status, o.values, o.contact_key
+)
+SELECT lower(btrim(email)), contact_key FROM moved
+UNION ALL
+SELECT lower(btrim(coalesce(nullif(w.email, ''), b.email, ''))), w.contact_key
+FROM written w LEFT JOIN before b USING (member_hash)
+WHERE (b.status, b.values, b.email, b.contact_key)
+    IS DISTINCT FROM (w.status, w.values, w.email, w.contact_key)
+"""
+
+
+def write(connection_id: int, members: Sequence[ObservedMember], *, audit: int = 0) -> list[Seen]:
+    """Put what was observed into the mirror; returns the members that are new or not as they were known."""
+    latest = {member.hash: member for member in members}
+    rows = [
+        (
+            member.hash,
+            member.email,
+            member.status.value,
+            msgspec.json.encode(member.values).decode(),
+            member.contact_key,
+            member.web_id,
+            member.rating,
+            member.last_changed,
+        )
+        for member in latest.values()
+    ]
+    changed = execute_rows(
+        _UPSERT, _COLUMNS, rows, {"connection": connection_id, "audit": audit, "now": timezone.now()}
+    )
+    return [Seen(*row) for row in changed]
+
+
+def write_absent(connection_id: int, members: Sequence[SubscriberHash]) -> list[Seen]:
+    """These were looked for and are not there; returns those that were known to be there."""
+    rows = [(member, "", "", "[]", "", 0, 0, "") for member in members]
+    changed = execute_rows(
+        _UPSERT, _COLUMNS, rows, {"connection": connection_id, "audit": 0, "now": timezone.now()}
+    )
+    return [Seen(*row) for row in changed]
+
+
+def begin_audit(connection_id: int) -> int:
+    """A number above every audit before; members seen from now on carry it."""
+    Connection.objects.filter(pk=connection_id).update(audits=F("audits") + 1, audit_began_at=timezone.now())
+    return Connection.objects.values_list("audits", flat=True).get(pk=connection_id)
+
+
+def finish_audit(connection: Connection, audit: int) -> int:
+    """The reading came to its end: members that it did not meet are not there. Returns how many are.
+
+    What was written or looked at while the reading went on may have been passed by, and stays.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(
+            """DELETE FROM sync_observedrecord
+               WHERE connection_id = %s AND audit < %s AND observed_at < %s
+               RETURNING lower(btrim(email)), contact_key""",
+            [connection.pk, audit, connection.audit_began_at],
+        )
+        mark_owners(connection.pk, [Seen(*row) for row in cursor.fetchall()])
+        # The plans of the push would otherwise be made for the empty table of a minute ago.
+        cursor.execute("ANALYZE sync_observedrecord")
+    Connection.objects.filter(pk=connection.pk).update(mirror_complete_at=connection.audit_began_at)
+    return ObservedRecord.objects.filter(connection_id=connection.pk).exclude(status="").count()
+
+
+_MARK_OWNERS = """
+INSERT INTO sync_mark (connection_id, contact_id, marked_at)
+SELECT %(connection)s, contact_id, clock_timestamp() FROM (
+    SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.synced_key = n.key
+        WHERE r.connection_id = %(connection)s AND r.synced_key <> ''
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.wanted_key = n.key
+        WHERE r.connection_id = %(connection)s AND r.wanted_key <> ''
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.sent_key = n.key
+        WHERE r.connection_id = %(connection)s AND r.sent_key <> ''
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.contact_key = n.contact_key
+        WHERE r.connection_id = %(connection)s AND r.contact_key <> '') owners
+"""
+
+
+def mark_owners(connection_id: int, members: Sequence[Seen]) -> None:
+    """Mark the contacts planned before whose member, or whose address, is among these."""
+    execute_rows(
+        _MARK_OWNERS,
+        [("key", "text"), ("contact_key", "text")],
+        [(member.key, member.contact_key) for member in members],
+        {"connection": connection_id},
+    )

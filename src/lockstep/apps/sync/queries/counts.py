@@ -1,0 +1,56 @@
+"""Numbers that add up (P4): why contacts are left out, and how those that fit stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.db import connection as database
+from django.db.models import Count
+
+from lockstep.apps.connections.models import Connection
+from lockstep.apps.connections.preferences import Preferences
+from lockstep.apps.sync.eligibility import parameters, reason_sql
+from lockstep.apps.sync.models import MemberRecord
+from lockstep.core.member import Reason, SyncState
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCounts:
+    """The book, taken apart by reason; `fits` and the reasons add up to `book`."""
+
+    by_reason: dict[Reason, int] = field(default_factory=dict)
+
+    @property
+    def book(self) -> int:
+        return sum(self.by_reason.values())
+
+    @property
+    def fits(self) -> int:
+        return self.by_reason.get(Reason.FITS, 0)
+
+
+def reason_counts(company_id: int, preferences: Preferences) -> ReasonCounts:
+    """How many contacts would be synced under these filters, and how many are left out by each reason."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT reason, count(*) FROM (
+                    SELECT {reason_sql(preferences)} AS reason
+                    FROM book_contact ct JOIN book_client cl ON cl.id = ct.client_id
+                    WHERE ct.company_id = %(company)s
+                      AND ct.deleted_at IS NULL AND cl.deleted_at IS NULL) judged
+                GROUP BY reason""",
+            parameters(company_id, preferences),
+        )
+        return ReasonCounts({Reason(reason): number for reason, number in cursor.fetchall()})
+
+
+def state_counts(connection: Connection) -> dict[SyncState, int]:
+    """Synced + pending + failed + archived + unsubscribed: everyone who fits, as last planned."""
+    found = (
+        MemberRecord.objects.filter(connection=connection)
+        .exclude(state="")
+        .values_list("state")
+        .annotate(number=Count("id"))
+    )
+    counts = {SyncState(state): number for state, number in found}
+    return {state: counts.get(state, 0) for state in SyncState}

@@ -1,0 +1,249 @@
+"""The work of one account: its runs, its continuous changes, its polls. Called by one job at a time.
+
+Written so that it may be killed anywhere: what a run needs to go on is in its
+row, what the engine needs is in the records, and both are looked at again by
+whoever comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, TypeVar
+
+from asgiref.sync import sync_to_async
+
+from lockstep.apps.connections.models import Connection
+from lockstep.apps.sync import bookkeeping, previews
+from lockstep.apps.sync.models import SyncRun
+from lockstep.apps.sync.store import PostgresStore
+from lockstep.bridge.failures import SetupRefused
+from lockstep.core.consent import NewStatus
+from lockstep.core.engine import Engine, StopAsked
+from lockstep.core.errors import AudienceUnavailable, ConnectionBroken
+from lockstep.core.guards import Census, Thresholds, check
+from lockstep.core.plan import Answer, Plan, RenameMember, UpdateMember
+from lockstep.core.planner import Policy, Slice
+from lockstep.core.ports import Audience, Clock
+
+log = logging.getLogger("lockstep.sync")
+
+POLL_EVERY = timedelta(seconds=60)
+POLL_OVERLAP = timedelta(minutes=5)
+"""How far a poll reaches back behind the last: reads lag writes at Mailchimp (contract trap 38)."""
+
+ATTENTION = 1.0
+"""Seconds between two looks whether somebody pressed Stop, while waiting for Mailchimp."""
+
+
+_Value = TypeVar("_Value")
+
+
+class Account(Protocol):
+    """What a runner needs of an opened account."""
+
+    def audience(self, connection: Connection) -> Audience: ...
+
+    async def ensure_fields(self, connection: Connection) -> None:
+        """Create our missing fields, set labels back (S5). Raises the core's errors."""
+
+
+@dataclass(slots=True)
+class ConnectionRunner:
+    """Everything there is to do for one connection, until nothing is."""
+
+    connection_id: int
+    account: Account
+    clock: Clock
+
+    async def work(self) -> None:
+        """Do open runs in their order, then continuous changes; return when there is nothing left."""
+        while True:
+            run = await _do(bookkeeping.next_run, self.connection_id)
+            if run is not None:
+                await self._perform(run)
+                continue
+            connection = await _do(bookkeeping.connection, self.connection_id)
+            if not _is_live(connection) or not await self._keep_step(connection):
+                return
+            if await _do(bookkeeping.next_run, self.connection_id) is None:
+                return
+
+    # --- continuous ---------------------------------------------------------------------------
+
+    async def _keep_step(self, connection: Connection) -> bool:
+        """Send changes of the book, poll when it is time; False when the connection had to pause."""
+        store = PostgresStore(connection.pk, connection.company_id)
+        try:
+            if self._poll_is_due(connection):
+                await self._poll(connection, store)
+            await self._engine(connection, store).catch_up()
+        except StopAsked:
+            return True
+        except AudienceUnavailable as error:
+            await _do(bookkeeping.note_unavailable, connection.pk, self.clock.now(), error)
+            await self._wait(store, error.retry_after)
+            return True
+        except ConnectionBroken as error:
+            await _do(bookkeeping.note_broken, connection.pk, error)
+            return False
+        finally:
+            await store.close()
+        return True
+
+    def _poll_is_due(self, connection: Connection) -> bool:
+        last = connection.last_polled_at
+        return last is None or self.clock.now() - last >= POLL_EVERY
+
+    async def _poll(self, connection: Connection, store: PostgresStore) -> None:
+        """Read what changed at Mailchimp since the last time, archived ones included (contract 4.2, 8)."""
+        began = self.clock.now()
+        since = (connection.poll_cursor or connection.mirror_complete_at or began) - POLL_OVERLAP
+        for archived in (False, True):
+            async for page in self.account.audience(connection).observe(archived=archived, since=since):
+                await store.record_observed(page)
+        await _do(bookkeeping.note_polled, connection.pk, began)
+
+    # --- runs ---------------------------------------------------------------------------------
+
+    async def _perform(self, run: SyncRun) -> None:
+        connection = await _do(bookkeeping.connection, self.connection_id)
+        stopping = run.kind == SyncRun.Kind.STOP
+        store = PostgresStore(connection.pk, connection.company_id, run_id=run.pk, nobody_fits=stopping)
+        engine = self._engine(connection, store)
+        log.info("run begins", extra={"run": run.pk, "connection": connection.pk, "kind": run.kind})
+        try:
+            while True:
+                try:
+                    await self._steps(run, connection, store, engine)
+                    break
+                except AudienceUnavailable as error:
+                    await _do(bookkeeping.note_waiting, run.pk, self.clock.now(), error)
+                    await self._wait(store, error.retry_after)
+                    run = await _do(bookkeeping.run, run.pk)
+        except StopAsked:
+            await _do(bookkeeping.finish, run.pk, SyncRun.State.STOPPED, self.clock.now())
+        except ConnectionBroken as error:
+            await _do(bookkeeping.note_broken, connection.pk, error)
+        except SetupRefused as error:
+            await _do(bookkeeping.fail, run.pk, "setup", str(error), self.clock.now())
+        except Exception:
+            await _do(
+                bookkeeping.fail,
+                run.pk,
+                "internal",
+                "Lockstep met a fault of its own. What was done so far is kept; start again to go on.",
+                self.clock.now(),
+            )
+            log.exception("run failed", extra={"run": run.pk, "connection": connection.pk})
+        finally:
+            await store.close()
+
+    async def _steps(
+        self, run: SyncRun, connection: Connection, store: PostgresStore, engine: Engine
+    ) -> None:
+        match run.kind:
+            case SyncRun.Kind.PREVIEW:
+                observed = await self._audit(run, engine)
+                await _do(previews.clear_rows, run.pk)
+                counts = await engine.plan_everything(
+                    lambda part, plan: store.do(lambda: previews.write_rows(run.pk, part, plan))
+                )
+                await _do(bookkeeping.finish_preview, run.pk, counts, observed, self.clock.now())
+            case SyncRun.Kind.START | SyncRun.Kind.REFRESH | SyncRun.Kind.AUDIT:
+                await self._start(run, connection, store, engine)
+            case SyncRun.Kind.RETRY:
+                await _do(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
+                await self._poll(connection, store)
+                await engine.catch_up()
+                await _do(bookkeeping.finish_with_counts, run.pk, self.clock.now())
+            case SyncRun.Kind.STOP:
+                await _do(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
+                await engine.push_everything(run.cursor)
+                await _do(bookkeeping.switched_off, run.pk, self.clock.now())
+
+    async def _audit(self, run: SyncRun, engine: Engine) -> int:
+        await _do(bookkeeping.begin_auditing, run.pk, self.clock.now())
+        return await engine.audit()
+
+    async def _start(
+        self, run: SyncRun, connection: Connection, store: PostgresStore, engine: Engine
+    ) -> None:
+        """Audit, plan, guard, push. A run that was killed while pushing goes on behind its cursor."""
+        if run.state != SyncRun.State.SYNCING:
+            if run.kind == SyncRun.Kind.START:
+                await self.account.ensure_fields(connection)
+                if connection.batch_proof == Connection.BatchProof.UNKNOWN:
+                    kept = await engine.audience.batches_keep_status()
+                    await _do(bookkeeping.note_batch_proof, connection.pk, kept)
+            engine.batches = await _do(bookkeeping.batches_proven, connection.pk)
+            before = await _do(bookkeeping.synced_before, connection.pk)
+            observed = await self._audit(run, engine)
+            overwriting = _Overwriting()
+            counts = await engine.plan_everything(overwriting.look)
+            census = Census(
+                synced_before=before,
+                observed=observed,
+                updates=overwriting.number,
+                releases=counts.releases,
+                gone=counts.answers[Answer.GONE],
+            )
+            trips = check(census, Thresholds())
+            if not await _do(bookkeeping.let_through, run.pk, counts, trips, observed, self.clock.now()):
+                return
+        await engine.push_everything(run.cursor)
+        await _do(bookkeeping.finish_with_counts, run.pk, self.clock.now())
+
+    # --- both ---------------------------------------------------------------------------------
+
+    def _engine(self, connection: Connection, store: PostgresStore) -> Engine:
+        return Engine(
+            audience=self.account.audience(connection),
+            store=store,
+            clock=self.clock,
+            policy=Policy(NewStatus(connection.new_status)),
+            batches=connection.batch_proof == Connection.BatchProof.KEPT,
+        )
+
+    async def _wait(self, store: PostgresStore, seconds: float) -> None:
+        """Be patient with Mailchimp, but not deaf: a Stop ends the wait."""
+        while seconds > 0 and not (await store.control()).stop:
+            await self.clock.sleep(min(seconds, ATTENTION))
+            seconds -= ATTENTION
+
+
+async def run_connections(connection_ids: Sequence[int], account: Account, clock: Clock) -> None:
+    """Work for these connections of one account side by side, under its one gate.
+
+    Trouble of one keeps none of the others from its work; it is raised at the end.
+    """
+    runners = [ConnectionRunner(pk, account, clock) for pk in connection_ids]
+    results = await asyncio.gather(*(runner.work() for runner in runners), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+def _is_live(connection: Connection) -> bool:
+    return connection.on and connection.live_at is not None and not connection.broken_kind
+
+
+@dataclass(slots=True)
+class _Overwriting:
+    """Counts updates of members that were in step: one that we turned Inactive is expected to come back."""
+
+    number: int = 0
+
+    async def look(self, part: Slice, plan: Plan) -> None:
+        for change in plan.changes:
+            synced = part.synced.get(change.contact_id)
+            if isinstance(change, UpdateMember | RenameMember) and synced is not None and synced.digest:
+                self.number += 1
+
+
+async def _do(work: Callable[..., _Value], *args: object) -> _Value:
+    """A step of bookkeeping, in the thread of the database."""
+    return await sync_to_async(work)(*args)

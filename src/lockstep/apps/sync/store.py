@@ -1,0 +1,146 @@
+"""`core.ports.Store` on PostgreSQL: reads slices, records plans, looks and outcomes.
+
+`PostgresStore` is the asynchronous face; the work is synchronous, one
+transaction a call, on one thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from django.db import close_old_connections, transaction
+from django.db import connection as database
+
+from lockstep.apps.connections.models import Connection
+from lockstep.apps.sync import mirror, recording, slices
+from lockstep.apps.sync.dispatch import dispatch_changes
+from lockstep.apps.sync.models import MemberRecord, SyncRun
+from lockstep.core.identity import SubscriberHash
+from lockstep.core.member import ObservedMember
+from lockstep.core.observation import Observation
+from lockstep.core.outcome import Outcome
+from lockstep.core.plan import Plan
+from lockstep.core.planner import Slice
+from lockstep.core.ports import Control
+
+CONTROL_AGE = 0.2
+"""Seconds for which a read of what people want may be used again."""
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(slots=True)
+class PostgresStore:
+    """The memory of one connection during one run.
+
+    `run_id` is the run that progress and events are counted for, or None for
+    continuous changes. `nobody_fits` makes every contact leave (Stop Sync).
+    """
+
+    connection_id: int
+    company_id: int
+    run_id: int | None = None
+    nobody_fits: bool = False
+    _thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
+    )
+    _control: Control = field(default_factory=Control)
+    _control_at: float = float("-inf")
+    _audit: int = 0
+
+    async def do(self, work: Callable[[], _Value]) -> _Value:
+        """One piece of synchronous database work, in a transaction, on the store's thread."""
+
+        def in_transaction() -> _Value:
+            with transaction.atomic():
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, in_transaction)
+
+    async def close(self) -> None:
+        """Give the thread and its database connection back."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, _close)
+        self._thread.shutdown(wait=True)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    async def next_slice(self, limit: int, but: Set[int]) -> Slice | None:
+        def work() -> Slice | None:
+            dispatch_changes(self.company_id)
+            marks = slices.read_marks(self.connection_id, limit, but)
+            if not marks:
+                return None
+            return slices.closed_slice(self._connection(), marks, but, nobody_fits=self.nobody_fits)
+
+        return await self.do(work)
+
+    async def slice_after(self, contact_id: int, limit: int) -> Slice | None:
+        return await self.do(
+            lambda: slices.range_slice(self._connection(), contact_id, limit, nobody_fits=self.nobody_fits)
+        )
+
+    async def control(self) -> Control:
+        if time.monotonic() - self._control_at > CONTROL_AGE:
+            self._control = await self.do(self._read_control)
+            self._control_at = time.monotonic()
+        return self._control
+
+    def _read_control(self) -> Control:
+        if self.run_id is not None:
+            asked = SyncRun.objects.filter(pk=self.run_id).values_list("stop_asked", flat=True).first()
+            return Control(stop=bool(asked) or asked is None)
+        mode = Connection.objects.filter(pk=self.connection_id).values_list("mode", flat=True).first()
+        return Control(stop=mode != Connection.Mode.ON)
+
+    # --- recording ----------------------------------------------------------------------------
+
+    async def record_plan(self, part: Slice, plan: Plan) -> None:
+        await self.do(lambda: recording.record_plan(self._connection(), self.run_id, part, plan))
+
+    async def record_outcomes(self, outcomes: Sequence[Outcome], again: Sequence[int] = ()) -> None:
+        await self.do(lambda: recording.record_outcomes(self._connection(), self.run_id, outcomes, again))
+
+    async def record_observed(self, members: Sequence[ObservedMember]) -> None:
+        def work() -> None:
+            recording.record_observed(self._connection(), members, audit=self._audit)
+            if self.run_id is not None:
+                recording.count(self.run_id, observed=len(members))
+
+        await self.do(work)
+
+    async def record_looks(
+        self, looks: Sequence[tuple[SubscriberHash, Observation]], contacts: Sequence[int]
+    ) -> None:
+        await self.do(lambda: recording.record_looks(self._connection(), looks, contacts))
+
+    async def begin_audit(self) -> None:
+        def work() -> int:
+            return mirror.begin_audit(self.connection_id)
+
+        self._audit = await self.do(work)
+
+    async def finish_audit(self) -> int:
+        return await self.do(lambda: mirror.finish_audit(self._connection(), self._audit))
+
+    async def recover(self) -> None:
+        def work() -> None:
+            contacts = MemberRecord.objects.filter(connection_id=self.connection_id, uncertain=True)
+            recording.mark_contacts(self.connection_id, list(contacts.values_list("contact_id", flat=True)))
+
+        await self.do(work)
+
+    async def look_again(self, contact_ids: Sequence[int]) -> None:
+        await self.do(lambda: recording.mark_contacts(self.connection_id, contact_ids))
+
+    def _connection(self) -> Connection:
+        return Connection.objects.select_related("account").get(pk=self.connection_id)
+
+
+def _close() -> None:
+    close_old_connections()
+    database.close()
