@@ -8,6 +8,7 @@ from procrastinate import App, exceptions
 from procrastinate.contrib.django import app as job_app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
+from lockstep.apps.sync.listening import listen_for_changes
 from lockstep.project.recovery import HEARTBEAT_SECONDS, STALLED_AFTER_SECONDS, CutOffJobs, recover_jobs
 
 __all__ = ["run_worker"]
@@ -38,6 +39,7 @@ async def _work(concurrency: int, until_idle: bool) -> None:
             await recover_jobs(app)
             cut_off = CutOffJobs()
             recovery = asyncio.create_task(_recover_regularly(app))
+            listening = asyncio.create_task(listen_for_changes())
             log.info("worker started", extra={"concurrency": concurrency})
             try:
                 await app.run_worker_async(
@@ -52,9 +54,10 @@ async def _work(concurrency: int, until_idle: bool) -> None:
                     worker_middleware=[cut_off.middleware],
                 )
             finally:
-                recovery.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await recovery
+                for task in (recovery, listening):
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
                 await cut_off.put_back(app)
                 log.info("worker stopped")
 
