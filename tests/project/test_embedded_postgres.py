@@ -144,8 +144,10 @@ def test_root_runs_it_as_another_in_a_folder_closed_to_that_one(folder: Path) ->
 def test_programs_out_of_reach_are_copied_once_to_where_everybody_may_go(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shared = Path(tempfile.mkdtemp(prefix="lockstep-shared-"))
-    shared.chmod(0o755)
+    open_to_all = Path(tempfile.mkdtemp(prefix="lockstep-shared-"))
+    open_to_all.chmod(0o755)
+    shared = open_to_all / "lockstep"
+    umask = os.umask(0o077)  # as lockstep up sets it
     try:
         installed = binaries.installed_binaries()
         real = account.can_reach
@@ -164,7 +166,8 @@ def test_programs_out_of_reach_are_copied_once_to_where_everybody_may_go(
             assert postgres.pid is not None
             assert psutil.Process(postgres.pid).exe() == str(found.postgres)
     finally:
-        shutil.rmtree(shared)
+        os.umask(umask)
+        shutil.rmtree(open_to_all)
 
 
 @as_root

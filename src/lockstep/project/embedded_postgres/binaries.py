@@ -88,7 +88,9 @@ def _is_ours(home: Path) -> bool:
 
 def _copy(installed: Binaries, home: Path) -> None:
     """Copy what the server and initdb need, keeping the places relative to each other (they link by them)."""
-    home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not home.parent.exists():
+        home.parent.mkdir(parents=True)
+        home.parent.chmod(0o755)  # whatever our umask says: everybody may pass to what is no secret
     draft = Path(tempfile.mkdtemp(prefix=".copying-", dir=home.parent))
     try:
         target = draft / _PACKAGE / _INSTALL
