@@ -7,9 +7,13 @@ from typing import Any
 from lockstep.sandbox import member_schemas
 from lockstep.sandbox.api import Call, Routes
 from lockstep.sandbox.batch_subscribe import batch_subscribe
-from lockstep.sandbox.member import BATCH_FIELDS, describe
+from lockstep.sandbox.member import BATCH_FIELDS, Member, describe
+from lockstep.sandbox.selection import parse_selection
 
 routes = Routes("Lists")
+
+#: Described for members everywhere else.
+_WITHOUT_REGION = parse_selection(None, "location.region")
 
 
 @routes.post("/lists/{list_id}")
@@ -22,12 +26,13 @@ def batch_members(call: Call) -> dict[str, Any]:
         call.doing(skip_merge_validation=call.flag("skip_merge_validation")),
         skip_duplicate_check=call.flag("skip_duplicate_check"),
     )
-    described = {
-        "new_members": [describe(m, audience, call.base, fields=BATCH_FIELDS) for m in result.created],
-        "updated_members": [describe(m, audience, call.base, fields=BATCH_FIELDS) for m in result.updated],
-    }
+
+    def shown(members: list[Member]) -> list[dict[str, Any]]:
+        return [describe(member, audience, call.base, _WITHOUT_REGION, BATCH_FIELDS) for member in members]
+
     return {
-        **described,
+        "new_members": shown(result.created),
+        "updated_members": shown(result.updated),
         "errors": result.errors,
         "total_created": len(result.created),
         "total_updated": len(result.updated),
