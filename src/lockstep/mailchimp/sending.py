@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import importlib.metadata
 import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import Self, TypeVar
 
+from lockstep import __version__
 from lockstep.mailchimp import replies, retry
 from lockstep.mailchimp.calls import Call, Repeat
 from lockstep.mailchimp.credentials import AccessToken, ApiKey
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("lockstep.mailchimp")
 
-USER_AGENT = f"Lockstep/{importlib.metadata.version('lockstep')}"
+USER_AGENT = f"Lockstep/{__version__}"
 
 
 class Sender:
