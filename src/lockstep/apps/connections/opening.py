@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from asgiref.sync import sync_to_async
-
 from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.secrets import SecretUnreadable, unseal
 from lockstep.bridge.access import AccountAccess, AuthKind, Purpose, open_api
@@ -67,9 +65,8 @@ class OpenAccount:
 
 
 @asynccontextmanager
-async def open_account(account_id: int) -> AsyncIterator[OpenAccount]:
+async def open_account(account: MailchimpAccount) -> AsyncIterator[OpenAccount]:
     """Open an account for the worker. Raises `ConnectionBroken`."""
-    account = await sync_to_async(MailchimpAccount.objects.get)(pk=account_id)
     gate = Gate(now=time.monotonic)
     async with AiohttpTransport() as transport:
         api = open_api(access_to(account), transport=transport, gate=gate, purpose=Purpose.SYNC)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol, TypeVar
-
-from asgiref.sync import sync_to_async
+from typing import Protocol
 
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync import bookkeeping, previews
+from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import SyncRun
 from lockstep.apps.sync.store import PostgresStore
 from lockstep.bridge.failures import SetupRefused
@@ -39,9 +38,6 @@ ATTENTION = 1.0
 """Seconds between two looks whether somebody pressed Stop, while waiting for Mailchimp."""
 
 
-_Value = TypeVar("_Value")
-
-
 class Account(Protocol):
     """What a runner needs of an opened account."""
 
@@ -58,25 +54,26 @@ class ConnectionRunner:
     connection_id: int
     account: Account
     clock: Clock
+    database: DatabaseThread
 
     async def work(self) -> None:
         """Do open runs in their order, then continuous changes; return when there is nothing left."""
         while True:
-            run = await _do(bookkeeping.next_run, self.connection_id)
+            run = await self.database.run(bookkeeping.next_run, self.connection_id)
             if run is not None:
                 await self._perform(run)
                 continue
-            connection = await _do(bookkeeping.connection, self.connection_id)
+            connection = await self.database.run(bookkeeping.connection, self.connection_id)
             if not _is_live(connection) or not await self._keep_step(connection):
                 return
-            if await _do(bookkeeping.next_run, self.connection_id) is None:
+            if await self.database.run(bookkeeping.next_run, self.connection_id) is None:
                 return
 
     # --- continuous ---------------------------------------------------------------------------
 
     async def _keep_step(self, connection: Connection) -> bool:
         """Send changes of the book, poll when it is time; False when the connection had to pause."""
-        store = PostgresStore(connection.pk, connection.company_id)
+        store = PostgresStore(self.database, connection.pk, connection.company_id)
         try:
             if self._poll_is_due(connection):
                 await self._poll(connection, store)
@@ -84,14 +81,12 @@ class ConnectionRunner:
         except StopAsked:
             return True
         except AudienceUnavailable as error:
-            await _do(bookkeeping.note_unavailable, connection.pk, self.clock.now(), error)
+            await self.database.run(bookkeeping.note_unavailable, connection.pk, self.clock.now(), error)
             await self._wait(store, error.retry_after)
             return True
         except ConnectionBroken as error:
-            await _do(bookkeeping.note_broken, connection.pk, error)
+            await self.database.run(bookkeeping.note_broken, connection.pk, error)
             return False
-        finally:
-            await store.close()
         return True
 
     def _poll_is_due(self, connection: Connection) -> bool:
@@ -105,14 +100,16 @@ class ConnectionRunner:
         for archived in (False, True):
             async for page in self.account.audience(connection).observe(archived=archived, since=since):
                 await store.record_observed(page)
-        await _do(bookkeeping.note_polled, connection.pk, began)
+        await self.database.run(bookkeeping.note_polled, connection.pk, began)
 
     # --- runs ---------------------------------------------------------------------------------
 
     async def _perform(self, run: SyncRun) -> None:
-        connection = await _do(bookkeeping.connection, self.connection_id)
+        connection = await self.database.run(bookkeeping.connection, self.connection_id)
         stopping = run.kind == SyncRun.Kind.STOP
-        store = PostgresStore(connection.pk, connection.company_id, run_id=run.pk, nobody_fits=stopping)
+        store = PostgresStore(
+            self.database, connection.pk, connection.company_id, run_id=run.pk, nobody_fits=stopping
+        )
         engine = self._engine(connection, store)
         log.info("run begins", extra={"run": run.pk, "connection": connection.pk, "kind": run.kind})
         try:
@@ -121,17 +118,17 @@ class ConnectionRunner:
                     await self._steps(run, connection, store, engine)
                     break
                 except AudienceUnavailable as error:
-                    await _do(bookkeeping.note_waiting, run.pk, self.clock.now(), error)
+                    await self.database.run(bookkeeping.note_waiting, run.pk, self.clock.now(), error)
                     await self._wait(store, error.retry_after)
-                    run = await _do(bookkeeping.run, run.pk)
+                    run = await self.database.run(bookkeeping.run, run.pk)
         except StopAsked:
-            await _do(bookkeeping.finish, run.pk, SyncRun.State.STOPPED, self.clock.now())
+            await self.database.run(bookkeeping.finish, run.pk, SyncRun.State.STOPPED, self.clock.now())
         except ConnectionBroken as error:
-            await _do(bookkeeping.note_broken, connection.pk, error)
+            await self.database.run(bookkeeping.note_broken, connection.pk, error)
         except SetupRefused as error:
-            await _do(bookkeeping.fail, run.pk, "setup", str(error), self.clock.now())
+            await self.database.run(bookkeeping.fail, run.pk, "setup", str(error), self.clock.now())
         except Exception:
-            await _do(
+            await self.database.run(
                 bookkeeping.fail,
                 run.pk,
                 "internal",
@@ -139,8 +136,6 @@ class ConnectionRunner:
                 self.clock.now(),
             )
             log.exception("run failed", extra={"run": run.pk, "connection": connection.pk})
-        finally:
-            await store.close()
 
     async def _steps(
         self, run: SyncRun, connection: Connection, store: PostgresStore, engine: Engine
@@ -148,25 +143,27 @@ class ConnectionRunner:
         match run.kind:
             case SyncRun.Kind.PREVIEW:
                 observed = await self._audit(run, engine)
-                await _do(previews.clear_rows, run.pk)
+                await self.database.run(previews.clear_rows, run.pk)
                 counts = await engine.plan_everything(
                     lambda part, plan: store.do(lambda: previews.write_rows(run.pk, part, plan))
                 )
-                await _do(bookkeeping.finish_preview, run.pk, counts, observed, self.clock.now())
+                await self.database.run(
+                    bookkeeping.finish_preview, run.pk, counts, observed, self.clock.now()
+                )
             case SyncRun.Kind.START | SyncRun.Kind.REFRESH | SyncRun.Kind.AUDIT:
                 await self._start(run, connection, store, engine)
             case SyncRun.Kind.RETRY:
-                await _do(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
+                await self.database.run(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
                 await self._poll(connection, store)
                 await engine.catch_up()
-                await _do(bookkeeping.finish_with_counts, run.pk, self.clock.now())
+                await self.database.run(bookkeeping.finish_with_counts, run.pk, self.clock.now())
             case SyncRun.Kind.STOP:
-                await _do(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
+                await self.database.run(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
                 await engine.push_everything(run.cursor)
-                await _do(bookkeeping.switched_off, run.pk, self.clock.now())
+                await self.database.run(bookkeeping.switched_off, run.pk, self.clock.now())
 
     async def _audit(self, run: SyncRun, engine: Engine) -> int:
-        await _do(bookkeeping.begin_auditing, run.pk, self.clock.now())
+        await self.database.run(bookkeeping.begin_auditing, run.pk, self.clock.now())
         return await engine.audit()
 
     async def _start(
@@ -178,9 +175,9 @@ class ConnectionRunner:
                 await self.account.ensure_fields(connection)
                 if connection.batch_proof == Connection.BatchProof.UNKNOWN:
                     kept = await engine.audience.batches_keep_status()
-                    await _do(bookkeeping.note_batch_proof, connection.pk, kept)
-            engine.batches = await _do(bookkeeping.batches_proven, connection.pk)
-            before = await _do(bookkeeping.synced_before, connection.pk)
+                    await self.database.run(bookkeeping.note_batch_proof, connection.pk, kept)
+            engine.batches = await self.database.run(bookkeeping.batches_proven, connection.pk)
+            before = await self.database.run(bookkeeping.synced_before, connection.pk)
             observed = await self._audit(run, engine)
             overwriting = _Overwriting()
             counts = await engine.plan_everything(overwriting.look)
@@ -192,10 +189,12 @@ class ConnectionRunner:
                 gone=counts.answers[Answer.GONE],
             )
             trips = check(census, Thresholds())
-            if not await _do(bookkeeping.let_through, run.pk, counts, trips, observed, self.clock.now()):
+            if not await self.database.run(
+                bookkeeping.let_through, run.pk, counts, trips, observed, self.clock.now()
+            ):
                 return
         await engine.push_everything(run.cursor)
-        await _do(bookkeeping.finish_with_counts, run.pk, self.clock.now())
+        await self.database.run(bookkeeping.finish_with_counts, run.pk, self.clock.now())
 
     # --- both ---------------------------------------------------------------------------------
 
@@ -220,8 +219,12 @@ async def run_connections(connection_ids: Sequence[int], account: Account, clock
 
     Trouble of one keeps none of the others from its work; it is raised at the end.
     """
-    runners = [ConnectionRunner(pk, account, clock) for pk in connection_ids]
-    results = await asyncio.gather(*(runner.work() for runner in runners), return_exceptions=True)
+
+    async def one(pk: int) -> None:
+        async with DatabaseThread() as database:
+            await ConnectionRunner(pk, account, clock, database).work()
+
+    results = await asyncio.gather(*map(one, connection_ids), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
@@ -242,8 +245,3 @@ class _Overwriting:
             synced = part.synced.get(change.contact_id)
             if isinstance(change, UpdateMember | RenameMember) and synced is not None and synced.digest:
                 self.number += 1
-
-
-async def _do(work: Callable[..., _Value], *args: object) -> _Value:
-    """A step of bookkeeping, in the thread of the database."""
-    return await sync_to_async(work)(*args)

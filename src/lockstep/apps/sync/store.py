@@ -1,23 +1,21 @@
 """`core.ports.Store` on PostgreSQL: reads slices, records plans, looks and outcomes.
 
 `PostgresStore` is the asynchronous face; the work is synchronous, one
-transaction a call, on one thread of its own.
+transaction a call, on the thread that the runner brings.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from django.db import close_old_connections, transaction
-from django.db import connection as database
+from django.db import transaction
 
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync import mirror, recording, slices
+from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.dispatch import dispatch_changes
 from lockstep.apps.sync.models import MemberRecord, SyncRun
 from lockstep.core.identity import SubscriberHash
@@ -42,13 +40,11 @@ class PostgresStore:
     continuous changes. `nobody_fits` makes every contact leave (Stop Sync).
     """
 
+    database: DatabaseThread
     connection_id: int
     company_id: int
     run_id: int | None = None
     nobody_fits: bool = False
-    _thread: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-    )
     _control: Control = field(default_factory=Control)
     _control_at: float = float("-inf")
     _audit: int = 0
@@ -60,12 +56,7 @@ class PostgresStore:
             with transaction.atomic():
                 return work()
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, in_transaction)
-
-    async def close(self) -> None:
-        """Give the thread and its database connection back."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, _close)
-        self._thread.shutdown(wait=True)
+        return await self.database.run(in_transaction)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -139,8 +130,3 @@ class PostgresStore:
 
     def _connection(self) -> Connection:
         return Connection.objects.select_related("account").get(pk=self.connection_id)
-
-
-def _close() -> None:
-    close_old_connections()
-    database.close()

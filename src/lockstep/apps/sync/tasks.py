@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from asgiref.sync import sync_to_async
 from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from lockstep.apps.book.models import Change
-from lockstep.apps.connections.models import Connection
+from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.opening import SystemClock, open_account
 from lockstep.apps.sync import bookkeeping
+from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import Mark, SyncRun
 from lockstep.apps.sync.runner import POLL_EVERY, run_connections
 from lockstep.apps.sync.waking import QUEUE, TASK, wake
@@ -24,20 +24,22 @@ AUDIT_EVERY = timedelta(hours=24)
 @app.task(name=TASK, queue=QUEUE)
 async def look(account_id: int) -> None:
     """Everything there is to do for the account's connections now."""
-    connections = await sync_to_async(_busy_connections)(account_id)
-    try:
-        async with open_account(account_id) as account:
-            await run_connections(connections, account, SystemClock())
-    except ConnectionBroken as error:  # the credentials can't even be opened
-        for connection_id in connections:
-            await sync_to_async(bookkeeping.note_broken)(connection_id, error)
+    async with DatabaseThread() as database:
+        account = await database.run(MailchimpAccount.objects.get, pk=account_id)
+        connections = await database.run(_busy_connections, account)
+        try:
+            async with open_account(account) as opened:
+                await run_connections(connections, opened, SystemClock())
+        except ConnectionBroken as error:  # the credentials can't even be opened
+            for connection_id in connections:
+                await database.run(bookkeeping.note_broken, connection_id, error)
 
 
-def _busy_connections(account_id: int) -> list[int]:
+def _busy_connections(account: MailchimpAccount) -> list[int]:
     """Connections of the account that are on, stopping, or have an open run."""
     open_run = Q(runs__state__in=SyncRun.OPEN_STATES)
     wanted = Connection.objects.filter(
-        Q(account_id=account_id, account__disconnected_at=None) & (~Q(mode=Connection.Mode.OFF) | open_run)
+        Q(account=account, account__disconnected_at=None) & (~Q(mode=Connection.Mode.OFF) | open_run)
     )
     return list(wanted.order_by("id").values_list("id", flat=True).distinct())
 
