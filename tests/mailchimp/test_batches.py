@@ -118,6 +118,8 @@ def test_a_sparse_file_of_a_terabyte_is_not_read() -> None:
         archive(("./a", b'{"status_code":200}')),
         archive(("./a", b"\xff")),
     ],
+    # Named, since the bytes hold the time of packing and every xdist worker has to see the same names.
+    ids=["empty", "page", "no tar", "cut gzip", "cut tar", "page inside", "no list", "no text"],
 )
 def test_what_is_broken_is_unreadable(packed: bytes) -> None:
     with pytest.raises(errors.UnreadableReply):
