@@ -35,7 +35,10 @@ class Fault(enum.StrEnum):
     LOST_DONE = "lost_done"
     """It took effect, the answer was lost."""
     LOST_LATE = "lost_late"
-    """It takes effect when `land_late` is called."""
+    """It takes effect when `land_late` is called, at the latest before a rename.
+
+    Later than that it would make the old address anew, which no engine could tell from a person's deed.
+    """
     UNKNOWN = "unknown"
     """A look that brought no trustworthy answer."""
 
@@ -310,6 +313,7 @@ class MemoryAudience:
     def _write_rename(
         self, change: RenameMember, raw: MemoryMember | None, refusal: Refusal | None
     ) -> Outcome:
+        self.land_late()
         if raw is None or raw.archived:
             return Stale(change, "Resource Not Found")
         if raw.status is not MemberStatus.SUBSCRIBED:

@@ -46,6 +46,7 @@ async def run_and_kill(work: Coroutine[Any, Any, object], pulse: Pulse) -> bool:
     The ports of the work must beat this pulse. All tasks that the work started
     are ended with it. Raises what the work raised, unless it was killed.
     """
+    asyncio.get_running_loop().set_exception_handler(_quiet_about_the_dead)
     before = asyncio.all_tasks()
     main = asyncio.ensure_future(work)
     watch = asyncio.ensure_future(pulse.dead.wait())
@@ -61,3 +62,9 @@ async def run_and_kill(work: Coroutine[Any, Any, object], pulse: Pulse) -> bool:
     if not killed and isinstance(results[0], BaseException):
         raise results[0]
     return killed
+
+
+def _quiet_about_the_dead(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Nobody asks a killed worker's tasks how they ended."""
+    if not isinstance(context.get("exception"), Killed):
+        loop.default_exception_handler(context)

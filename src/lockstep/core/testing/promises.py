@@ -61,17 +61,18 @@ def broken_promises(
 ) -> list[str]:
     """What is broken of P1 (nobody flagged is in step), P3, P4 and P5 in a world at rest.
 
-    `refused` are the addresses that Mailchimp refused at any time, so that only they may have
-    failed; `flagged` are those with No Marketing on any contact.
+    `refused` are the addresses that Mailchimp refused at any time: only they may have failed,
+    and their members may be out of step. `flagged` are those with No Marketing on any contact.
     """
     there = {member.key: member for member in members}
+    no = frozenset(refused)
     return [
-        *_nobody_flagged(members, flagged),
+        *_nobody_flagged(members, frozenset(flagged) - no),
         *_in_step(answers, there),
-        *_nobody_left_behind(answers, members),
+        *_nobody_left_behind(answers, members, no),
         *_truthful(answers, there),
         *_counts_add_up(answers),
-        *_bad_luck_is_per_contact(answers, frozenset(refused)),
+        *_bad_luck_is_per_contact(answers, no),
     ]
 
 
@@ -97,12 +98,11 @@ def new_members_as_chosen(made: Iterable[tuple[AddressKey, MemberStatus]], chose
     return [f"P1: {key} was added as {status}." for key, status in made if status not in allowed]
 
 
-def _nobody_flagged(members: Sequence[AudienceMember], flagged: Iterable[AddressKey]) -> list[str]:
-    no = frozenset(flagged)
+def _nobody_flagged(members: Sequence[AudienceMember], flagged: frozenset[AddressKey]) -> list[str]:
     return [
         f"P1: {member.key} is flagged No Marketing and Active at Mailchimp."
         for member in members
-        if member.key in no and member.active and not member.archived
+        if member.key in flagged and member.active and not member.archived
     ]
 
 
@@ -139,19 +139,21 @@ def _in_step(answers: Sequence[ContactAnswer], there: Mapping[AddressKey, Audien
     return wrong
 
 
-def _nobody_left_behind(answers: Sequence[ContactAnswer], members: Sequence[AudienceMember]) -> list[str]:
-    """Whoever reads Active at Mailchimp is the member of a contact that fits."""
+def _nobody_left_behind(
+    answers: Sequence[ContactAnswer], members: Sequence[AudienceMember], refused: frozenset[AddressKey]
+) -> list[str]:
+    """Whoever reads Active at Mailchimp is the member of a contact that fits, or was refused a change."""
     there = {member.key: member for member in members}
-    owned = {
-        member.key
-        for answer in answers
-        if answer.desired.fits and (member := _own(answer, there)) is not None
-    }
-    failed = {key for answer in answers if answer.refusal_text for key in (answer.linked, answer.desired.key)}
+    excused = set(refused)
+    for answer in answers:
+        if answer.desired.fits and (member := _own(answer, there)) is not None:
+            excused.add(member.key)
+        if answer.state is SyncState.FAILED:  # a refused rename: the former member stays as it was
+            excused.add(answer.linked)
     return [
         f"P3: {member.key} is Active at Mailchimp and no contact that fits is the reason."
         for member in members
-        if member.active and not member.archived and member.key not in owned | failed
+        if member.active and not member.archived and member.key not in excused
     ]
 
 
