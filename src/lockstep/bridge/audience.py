@@ -16,7 +16,6 @@ from lockstep.core.plan import AddMember, Change, RenameMember
 from lockstep.core.ports import BatchChange
 from lockstep.mailchimp.api import MailchimpAPI
 from lockstep.mailchimp.errors import (
-    Applied,
     MailchimpError,
     MethodNotAllowed,
     NotFound,
@@ -208,8 +207,6 @@ class MailchimpAudience:
         except (NotFound, MethodNotAllowed):
             return
         except MailchimpError as error:
-            if error.applied is Applied.UNKNOWN:
-                raise failures.unavailable(error) from error
             raise failures.read_error(error) from error
 
     async def batches_keep_status(self) -> bool:
