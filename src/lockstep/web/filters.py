@@ -63,6 +63,7 @@ class Filter:
         return ", ".join(names) if len(names) <= 2 else f"{len(names)} chosen"
 
 
-def chosen_ids(query: QueryDict, name: str) -> list[int]:
+def chosen_ids(query: QueryDict, name: str) -> tuple[int, ...]:
     """The ids that the address names; what is no number is left out."""
-    return [int(text) for text in query.getlist(name) if text.isascii() and text.isdigit() and len(text) < 19]
+    texts = query.getlist(name)
+    return tuple(int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19)

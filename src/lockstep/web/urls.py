@@ -8,5 +8,6 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("pulse", home.pulse, name="pulse"),
     path("styleguide", styleguide.styleguide, name="styleguide"),
+    path("", include("lockstep.web.book.urls")),
     path("settings/", include("lockstep.web.account.urls")),
 ]

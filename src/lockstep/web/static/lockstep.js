@@ -55,7 +55,17 @@
       done.closest("[popover]")?.hidePopover();
     }
   });
+  // a row that opens in place: htmx fetches its contents once, this shows and hides them
+  document.addEventListener("click", (e) => {
+    const twist = e.target.closest("[data-twist]");
+    if (!twist) return;
+    const open = twist.getAttribute("aria-expanded") !== "true";
+    twist.setAttribute("aria-expanded", open);
+    twist.closest("tr").classList.toggle("open", open);
+    document.getElementById(twist.dataset.twist).hidden = !open;
+  });
   // a search field inside a picker narrows its choices and never reaches the server
+  document.addEventListener("change", (e) => e.target.closest("[data-find-in]") && e.stopPropagation(), true);
   document.addEventListener("input", (e) => {
     const find = e.target.closest("[data-find-in]");
     if (!find) return;

@@ -158,6 +158,17 @@ def counted(value: int, one: str) -> str:
 
 
 @register.filter
+def noun(value: int, one: str) -> str:
+    """The word of `counted` alone, where the number stands elsewhere."""
+    return wording.plural(value, *one.split(",")).partition(" ")[2]
+
+
+@register.filter
+def flagged_label(count: int) -> str:
+    return f"{wording.number(count)} flagged No Marketing"
+
+
+@register.filter
 def dash(value: Any) -> Any:
     """What is missing is a dash, never empty, 0 or N/A."""
     return wording.MISSING if value in (None, "") else value
@@ -217,15 +228,36 @@ def nav_link(
     )
 
 
+@register.simple_tag
+def page_link(target: str, glyph: str, label: str, size: str = "") -> SafeString:
+    """A button that leads to a page; nothing where there is no such page."""
+    try:
+        address = reverse(target)
+    except NoReverseMatch:
+        return SafeString("")
+    css = f"btn {size}".strip()
+    return format_html('<a class="{}" href="{}">{}{}</a>', css, address, icon(glyph) if glyph else "", label)
+
+
+@register.simple_tag
+def tab_link(target: str, argument: Any, label: str, tab: str, key: str) -> SafeString:
+    """A tab, marked where it is the page's; nothing where there is no such page."""
+    try:
+        address = reverse(target, args=[argument])
+    except NoReverseMatch:
+        return SafeString("")
+    here = SafeString(' aria-current="page"') if tab == key else ""
+    return format_html('<a href="{}"{}>{}</a>', address, here, label)
+
+
 @register.simple_tag(takes_context=True)
 def query(context: Mapping[str, Any], **changes: Any) -> str:
     """The page's own query string with some parameters replaced; None or "" removes one.
 
-    A change of anything but the page forgets the page (`after`, `before`).
+    A change of anything but the page (a cursor) leads to the first page.
     """
     parameters = context["request"].GET.copy()
-    if not changes.keys() & {"after", "before"}:
-        changes = {"after": None, "before": None} | changes
+    changes = {"page": None} | changes
     for name, value in changes.items():
         parameters.pop(name, None)
         if value not in (None, ""):
@@ -252,21 +284,64 @@ def filter_chip(context: Mapping[str, Any], pick: Any) -> dict[str, Any]:
     return {"filter": pick, "cleared": query(context, **{pick.name: None})}
 
 
+@register.inclusion_tag("web/parts/chip_oob.html", takes_context=True)
+def chip_again(context: Mapping[str, Any], pick: Any) -> dict[str, Any]:
+    """The chip alone, for an htmx answer in which the list changed and the picker stays open."""
+    return {"filter": pick, "cleared": query(context, **{pick.name: None})}
+
+
 @register.inclusion_tag("web/parts/pager.html", takes_context=True)
 def pager(
     context: Mapping[str, Any],
     text: str,
-    before: str | None = None,
-    after: str | None = None,
+    previous: str | None = None,
+    following: str | None = None,
     target: str = "",
 ) -> dict[str, Any]:
-    """Previous and next by keyset; `before` and `after` are cursors, None where there is no such page."""
+    """Previous and next by cursor, None where there is no such page; htmx swaps `target` where given."""
     return {
         "text": text,
         "target": target,
-        "previous": query(context, before=before, after=None) if before else "",
-        "next": query(context, after=after, before=None) if after else "",
+        "previous": query(context, page=previous) if previous else "",
+        "next": query(context, page=following) if following else "",
     }
+
+
+@register.simple_tag
+def place_in(page: Any) -> str:
+    """“1–50 of 2,146”; “1–50 of more than 10,000” where counting stopped there."""
+    total = wording.number(page.total) if page.total_is_exact else f"more than {wording.number(page.total)}"
+    return f"{wording.number(page.first)}–{wording.number(page.last)} of {total}" if page.rows else ""
+
+
+@register.filter
+def lookup(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """`standings|lookup:row.id`; empty where there is none."""
+    return mapping.get(key, "")
+
+
+@register.simple_tag(takes_context=True)
+def sort_head(
+    context: Mapping[str, Any], label: str, field: str, sort: str, target: str = "#rows"
+) -> SafeString:
+    """The head of a column that can be sorted by, with its direction; a second click turns it round."""
+    here = sort.removeprefix("-") == field
+    down = sort.startswith("-")
+    # Dates begin with the newest, names with A.
+    first = f"-{field}" if field == "changed" else field
+    turned = (field if down else f"-{field}") if here else first
+    address = query(context, sort=turned)
+    return format_html(
+        '<th scope="col"{}{}><a href="{}" hx-get="{}" hx-target="{}" hx-swap="outerHTML" hx-push-url="true">'
+        "{}{}</a></th>",
+        SafeString(' class="r"') if field == "changed" else "",
+        format_html(' aria-sort="{}"', "descending" if down else "ascending") if here else "",
+        address,
+        address,
+        target,
+        label,
+        icon("chevron-down" if down else "chevron-up", "s14") if here else "",
+    )
 
 
 @register.inclusion_tag("web/parts/empty.html")

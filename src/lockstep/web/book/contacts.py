@@ -1,0 +1,181 @@
+"""The contacts list, the contact page, and editing a contact: in a row, in a dialog, on a page of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+
+from lockstep.apps.accounts.permissions import Permission
+from lockstep.apps.book.errors import Invalid
+from lockstep.apps.book.queries import (
+    ContactDetails,
+    client_details,
+    contact_details,
+    contacts_page,
+    history_page,
+)
+from lockstep.apps.book.services import (
+    delete_contact,
+    restore_contact,
+    save_contact,
+    set_no_marketing,
+)
+from lockstep.web.book.forms import ContactForm, take_complaints
+from lockstep.web.book.narrowing import contact_chips, contact_filter
+from lockstep.web.book.standing import standings
+from lockstep.web.doors import AskedRequest, answer, door, go
+
+__all__ = [
+    "bring_back_contact",
+    "contact_history",
+    "contact_list",
+    "contact_page",
+    "contact_row",
+    "edit_contact",
+    "mark_no_marketing",
+    "new_contact",
+    "remove_contact",
+]
+
+
+@door(Permission.VIEW_BOOK, nav="contacts")
+def contact_list(request: AskedRequest) -> HttpResponse:
+    wanted = contact_filter(request.GET)
+    sort = request.GET.get("sort", "name")
+    page = contacts_page(request.actor, wanted, sort=sort, cursor=request.GET.get("page"))
+    context = {
+        "page": page,
+        "sort": sort,
+        "standings": standings(page.rows),
+        "narrowed": not wanted.is_empty,
+        "filters": contact_chips(request.actor, request.GET, counts=not request.htmx),
+    }
+    return answer(request, "book/contacts.html", context, fragment="rows")
+
+
+def _of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, Any]:
+    contact = contact_details(request.actor, contact_id)
+    context: dict[str, Any] = {
+        "contact": contact,
+        "tab": tab,
+        "standing": standings([contact])[contact.id],
+    }
+    if request.actor.may(Permission.EDIT_BOOK):
+        context["form"] = ContactForm(request.actor, contact, auto_id="edit_%s")
+    return context
+
+
+@door(Permission.VIEW_BOOK, nav="contacts")
+def contact_page(request: AskedRequest, contact_id: int) -> HttpResponse:
+    return answer(request, "book/contact.html", _of_contact(request, contact_id, "details"))
+
+
+@door(Permission.VIEW_BOOK, nav="contacts")
+def contact_history(request: AskedRequest, contact_id: int) -> HttpResponse:
+    context = _of_contact(request, contact_id, "history")
+    context["history"] = history_page(
+        request.actor, subject="contact", subject_id=contact_id, cursor=request.GET.get("page")
+    )
+    return answer(request, "book/contact_history.html", context)
+
+
+@door(Permission.EDIT_BOOK, nav="clients", methods=("GET", "POST"))
+def new_contact(request: AskedRequest, client_id: int) -> HttpResponse:
+    client = client_details(request.actor, client_id)
+    if request.method == "GET":
+        form = ContactForm(request.actor, initial={"active": True})
+        return answer(request, "book/contact_form.html", {"form": form, "client": client})
+    form = ContactForm(request.actor, data=request.POST)
+    if form.is_valid():
+        try:
+            contact = save_contact(request.actor, client_id=client_id, **form.values())
+        except Invalid as error:
+            take_complaints(form, error)
+        else:
+            messages.success(request, f"{contact.full_name or contact.email} is in the book.")
+            return go(request, reverse("book:client_contacts", args=[client_id]))
+    context = {"form": form, "client": client}
+    return answer(request, "book/contact_form.html", context, fragment="form", status=422)
+
+
+@door(Permission.VIEW_BOOK, nav="clients")
+def contact_row(request: AskedRequest, contact_id: int) -> HttpResponse:
+    """A contact's row again, after its edit was cancelled."""
+    contact = contact_details(request.actor, contact_id)
+    if not request.htmx:
+        return go(request, reverse("book:contact", args=[contact_id]))
+    return _row(request, contact)
+
+
+def _row(request: AskedRequest, contact: ContactDetails) -> HttpResponse:
+    context = {
+        "row": contact,
+        "standings": standings([contact]),
+        "in_client": True,
+        "back": True,
+    }
+    return answer(request, "book/contact_row.html", context, fragment="row")
+
+
+@door(Permission.EDIT_BOOK, nav="contacts", methods=("GET", "POST"))
+def edit_contact(request: AskedRequest, contact_id: int) -> HttpResponse:
+    """The form in a row (`in=row`), in the contact page's dialog (`in=dialog`), or as a page."""
+    contact = contact_details(request.actor, contact_id)
+    place = request.GET.get("in", "page") if request.htmx else "page"
+    form = ContactForm(
+        request.actor,
+        contact,
+        request.POST if request.method == "POST" else None,
+        short=place == "row",
+        auto_id={"row": f"row{contact_id}_%s", "dialog": "edit_%s"}.get(place, "id_%s"),
+    )
+    if form.is_bound and form.is_valid():
+        try:
+            save_contact(request.actor, contact_id=contact_id, **form.values())
+        except Invalid as error:
+            take_complaints(form, error)
+        else:
+            messages.success(request, f"{contact.name} is saved.")
+            if place == "row":
+                return _row(request, contact_details(request.actor, contact_id))
+            return go(request, reverse("book:contact", args=[contact_id]))
+    context = {"form": form, "contact": contact, "standing": standings([contact])[contact.id]}
+    status = 422 if form.is_bound else 200
+    if place == "row":
+        return answer(request, "book/contact_row.html", context, fragment="edit", status=status)
+    return answer(request, "book/contact_form.html", context, fragment="form", status=status)
+
+
+@door(Permission.EDIT_BOOK, methods=("POST",))
+def mark_no_marketing(request: AskedRequest, contact_id: int) -> HttpResponse:
+    """Set or take off No Marketing; the box is there or not, as forms send it."""
+    wanted = request.POST.get("no_marketing") in {"on", "true", "1"}
+    contact = set_no_marketing(request.actor, contact_id=contact_id, no_marketing=wanted)
+    name = contact.full_name or contact.email
+    messages.success(
+        request, f"{name} is kept out of Mailchimp." if wanted else f"{name} is no longer No Marketing."
+    )
+    return go(request, reverse("book:contact", args=[contact_id]))
+
+
+@door(Permission.DELETE_BOOK, methods=("POST",))
+def remove_contact(request: AskedRequest, contact_id: int) -> HttpResponse:
+    contact = contact_details(request.actor, contact_id)
+    delete_contact(request.actor, contact_id=contact_id)
+    undo = reverse("book:restore_contact", args=[contact_id])
+    messages.success(request, f"{contact.name} is deleted.", extra_tags=undo)
+    return go(request, reverse("book:client_contacts", args=[contact.client.id]))
+
+
+@door(Permission.DELETE_BOOK, methods=("POST",))
+def bring_back_contact(request: AskedRequest, contact_id: int) -> HttpResponse:
+    try:
+        restore_contact(request.actor, contact_id=contact_id)
+    except Invalid as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, "Restored.")
+    return go(request, reverse("book:contact", args=[contact_id]))

@@ -1,0 +1,28 @@
+"""Addresses of the book. Mailchimp's “Contact URL” and “Client URL” fields hold these, so they stay."""
+
+from django.urls import path
+
+from lockstep.web.book import clients, contacts
+
+app_name = "book"
+
+urlpatterns = [
+    path("clients", clients.client_list, name="clients"),
+    path("clients/new", clients.new_client, name="new_client"),
+    path("clients/<int:client_id>", clients.client_profile, name="client"),
+    path("clients/<int:client_id>/contacts", clients.client_contacts, name="client_contacts"),
+    path("clients/<int:client_id>/contacts/new", contacts.new_contact, name="new_contact"),
+    path("clients/<int:client_id>/activity", clients.client_activity, name="client_activity"),
+    path("clients/<int:client_id>/edit", clients.edit_client, name="edit_client"),
+    path("clients/<int:client_id>/nested", clients.nested_contacts, name="nested_contacts"),
+    path("clients/<int:client_id>/delete", clients.remove_client, name="delete_client"),
+    path("clients/<int:client_id>/restore", clients.bring_back_client, name="restore_client"),
+    path("contacts", contacts.contact_list, name="contacts"),
+    path("contacts/<int:contact_id>", contacts.contact_page, name="contact"),
+    path("contacts/<int:contact_id>/history", contacts.contact_history, name="contact_history"),
+    path("contacts/<int:contact_id>/row", contacts.contact_row, name="contact_row"),
+    path("contacts/<int:contact_id>/edit", contacts.edit_contact, name="edit_contact"),
+    path("contacts/<int:contact_id>/no-marketing", contacts.mark_no_marketing, name="no_marketing"),
+    path("contacts/<int:contact_id>/delete", contacts.remove_contact, name="delete_contact"),
+    path("contacts/<int:contact_id>/restore", contacts.bring_back_contact, name="restore_contact"),
+]
