@@ -8,7 +8,10 @@ import pytest
 from django.template import Context, Template
 from django.test import RequestFactory
 
+from lockstep.core.errors import BrokenKind
 from lockstep.core.member import Reason, SyncState
+from lockstep.core.outcome import RefusalKind
+from lockstep.web.failures import BROKEN, FAILURES
 from lockstep.web.icons import icon_names, icon_paths
 from lockstep.web.states import STATES, TONES, look_of
 
@@ -105,13 +108,19 @@ def test_bar_of_nothing() -> None:
 
 
 def test_query_replaces_and_forgets_the_page() -> None:
-    get = {"q": "a b", "status": ["1", "2"], "after": "xyz"}
+    get = {"q": "a b", "status": ["1", "2"], "page": "xyz"}
     assert draw('{% query sort="name" %}', get=get) == "?q=a+b&amp;status=1&amp;status=2&amp;sort=name"
     assert draw("{% query status=None %}", get=get) == "?q=a+b"
-    assert draw('{% query after="n" %}', get=get) == "?q=a+b&amp;status=1&amp;status=2&amp;after=n"
+    assert draw('{% query page="n" %}', get=get) == "?q=a+b&amp;status=1&amp;status=2&amp;page=n"
 
 
 def test_missing_values_are_a_dash() -> None:
     assert (
         draw("{{ a|dash }}{{ b|number }}{{ c|percent }}{{ d|when }}", a="", b=None, c=None, d=None) == "————"
     )
+
+
+def test_every_refusal_and_every_break_has_words() -> None:
+    assert set(FAILURES) == set(RefusalKind)
+    assert set(BROKEN) == set(BrokenKind)
+    assert all(words.title and words.means and words.steps for words in FAILURES.values())

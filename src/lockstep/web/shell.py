@@ -16,12 +16,17 @@ from django.utils.html import format_html
 from lockstep.apps.accounts.models import Company, Seat
 from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.book.queries import SidebarCounts, sidebar_counts
+from lockstep.apps.connections.models import Connection
+from lockstep.apps.sync.models import SyncRun
+from lockstep.apps.sync.queries import pulse
+from lockstep.core.errors import BrokenKind
 from lockstep.web.doors import current_seat, seats_of
+from lockstep.web.failures import BROKEN
 from lockstep.web.wording import moment, number
 
 __all__ = ["Pulse", "Shell", "SyncPulse", "pulse_of", "read_pulse", "shell"]
 
-Phase = Literal["not_connected", "connected", "auditing", "syncing", "on", "stopped", "paused"]
+Phase = Literal["not_connected", "connected", "auditing", "syncing", "on", "stopping", "stopped", "paused"]
 
 #: Tones of the five outcomes, in the order of the tabs.
 _OUTCOMES = (
@@ -87,6 +92,8 @@ def pulse_of(sync: SyncPulse, now: datetime) -> Pulse:
             return Pulse("Mailchimp", "Not connected", "off", hollow=True)
         case "connected":
             return Pulse("Mailchimp", "Connected, not syncing yet", "wait", hollow=True)
+        case "stopping":
+            return Pulse("Mailchimp", "Sync is being stopped", "wait", hollow=True, route="sync:index")
         case "stopped":
             return Pulse("Mailchimp", "Sync is stopped", "off", hollow=True)
         case "paused":
@@ -101,8 +108,9 @@ def pulse_of(sync: SyncPulse, now: datetime) -> Pulse:
 
 def _running(sync: SyncPulse) -> Pulse:
     share = min(100, 100 * sync.done // sync.whole) if sync.whole else 0
+    whole = max(sync.done, sync.whole)  # the audience may have grown since it was counted
     verb = "Auditing" if sync.phase == "auditing" else "Syncing"
-    detail = f"{number(sync.done)} of {number(sync.whole)}"
+    detail = f"{number(sync.done)} of {number(whole)}"
     if sync.phase == "auditing":
         detail += " compared"
     elif sync.seconds_left is not None:
@@ -137,8 +145,35 @@ def _on(sync: SyncPulse, now: datetime) -> Pulse:
 
 
 def read_pulse(company: Company) -> SyncPulse:
-    """How the company's sync stands now."""
-    return SyncPulse(phase="not_connected")
+    """How the company's sync stands now; of several connections, the one that `pulse` picks."""
+    found = pulse(company.pk)
+    connection, run = found.connection, found.run
+    if connection is None:
+        return SyncPulse(phase="connected" if found.account_connected else "not_connected")
+    broken = connection.broken_kind or connection.account.broken_kind
+    if broken:
+        return SyncPulse(phase="paused", reason=BROKEN[BrokenKind(broken)].title)
+    counts = {state.value: number for state, number in found.counts.items()}
+    if run is not None and run.state == SyncRun.State.WAITING:
+        return SyncPulse(phase="paused", reason="A plan waits for your confirmation", counts=counts)
+    if run is not None and found.progress is not None:
+        auditing = run.state != SyncRun.State.SYNCING
+        left = found.progress.seconds_left
+        return SyncPulse(
+            phase="auditing" if auditing else "syncing",
+            done=run.observed if auditing else found.progress.done,
+            whole=connection.member_count if auditing else found.progress.total,
+            seconds_left=None if left is None else round(left),
+            counts=counts,
+        )
+    match connection.mode:
+        case Connection.Mode.ON:
+            checked = connection.last_polled_at or connection.mirror_complete_at
+            return SyncPulse(phase="on", counts=counts, checked_at=checked)
+        case Connection.Mode.STOPPING:
+            return SyncPulse(phase="stopping")
+        case _:
+            return SyncPulse(phase="stopped" if connection.first_started_at else "connected")
 
 
 class Shell:

@@ -22,7 +22,7 @@ from lockstep.apps.book.queries import (
 from lockstep.apps.book.services import delete_client, restore_client, save_client
 from lockstep.web.book.forms import ClientForm, take_complaints
 from lockstep.web.book.narrowing import client_chips, client_filter, contact_chips, contact_filter
-from lockstep.web.book.standing import standings
+from lockstep.web.book.standing import figures_of, main_marks, standings
 from lockstep.web.doors import AskedRequest, answer, door, go
 
 __all__ = [
@@ -55,8 +55,8 @@ def client_list(request: AskedRequest) -> HttpResponse:
         "wanted": wanted,
         "sort": sort,
         "narrowed": not wanted.is_empty,
-        "marks": {},
-        "standing_of": {},
+        "marks": main_marks(request.actor, page.rows),
+        "figures_of": figures_of(request.actor, page.rows),
         "filters": client_chips(request.actor, request.GET, counts=not request.htmx),
     }
     if request.htmx:
@@ -101,7 +101,7 @@ def nested_contacts(request: AskedRequest, client_id: int) -> HttpResponse:
     if not request.htmx:
         return go(request, reverse("book:client_contacts", args=[client_id]))
     page = contacts_page(request.actor, ContactFilter(client_id=client_id), size=NESTED)
-    context = {"client": client, "page": page, "standings": standings(page.rows)}
+    context = {"client": client, "page": page, "standings": standings(request.actor, page.rows)}
     return answer(request, "book/clients.html", context, fragment="nested")
 
 
@@ -109,7 +109,13 @@ def nested_contacts(request: AskedRequest, client_id: int) -> HttpResponse:
 def client_profile(request: AskedRequest, client_id: int) -> HttpResponse:
     client = client_details(request.actor, client_id)
     page = contacts_page(request.actor, ContactFilter(client_id=client_id), size=ON_PROFILE)
-    context = {"client": client, "tab": "profile", "page": page, "standings": standings(page.rows)}
+    context = {
+        "client": client,
+        "tab": "profile",
+        "page": page,
+        "standings": standings(request.actor, page.rows),
+        "figures": figures_of(request.actor, [client]).get(client_id),
+    }
     return answer(request, "book/client_profile.html", context)
 
 
@@ -122,7 +128,7 @@ def client_contacts(request: AskedRequest, client_id: int) -> HttpResponse:
         "client": client,
         "tab": "contacts",
         "page": page,
-        "standings": standings(page.rows),
+        "standings": standings(request.actor, page.rows),
         "narrowed": wanted != ContactFilter(client_id=client_id),
         "filters": contact_chips(request.actor, request.GET, counts=False, of_client=True),
         "in_client": True,

@@ -49,7 +49,7 @@ def contact_list(request: AskedRequest) -> HttpResponse:
     context = {
         "page": page,
         "sort": sort,
-        "standings": standings(page.rows),
+        "standings": standings(request.actor, page.rows),
         "narrowed": not wanted.is_empty,
         "filters": contact_chips(request.actor, request.GET, counts=not request.htmx),
     }
@@ -61,7 +61,7 @@ def _of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, A
     context: dict[str, Any] = {
         "contact": contact,
         "tab": tab,
-        "standing": standings([contact])[contact.id],
+        "standing": standings(request.actor, [contact])[contact.id],
     }
     if request.actor.may(Permission.EDIT_BOOK):
         context["form"] = ContactForm(request.actor, contact, auto_id="edit_%s")
@@ -113,7 +113,7 @@ def contact_row(request: AskedRequest, contact_id: int) -> HttpResponse:
 def _row(request: AskedRequest, contact: ContactDetails) -> HttpResponse:
     context = {
         "row": contact,
-        "standings": standings([contact]),
+        "standings": standings(request.actor, [contact]),
         "in_client": True,
         "back": True,
     }
@@ -142,7 +142,7 @@ def edit_contact(request: AskedRequest, contact_id: int) -> HttpResponse:
             if place == "row":
                 return _row(request, contact_details(request.actor, contact_id))
             return go(request, reverse("book:contact", args=[contact_id]))
-    context = {"form": form, "contact": contact, "standing": standings([contact])[contact.id]}
+    context = {"form": form, "contact": contact, "standing": standings(request.actor, [contact])[contact.id]}
     status = 422 if form.is_bound else 200
     if place == "row":
         return answer(request, "book/contact_row.html", context, fragment="edit", status=status)

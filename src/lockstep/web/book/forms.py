@@ -1,4 +1,4 @@
-"""What a person types about a client or a contact. The book's services check it; their complaints come back here."""
+"""What a person types about a client or a contact. The services check it; their complaints come back here."""
 
 from __future__ import annotations
 
@@ -149,7 +149,8 @@ class ContactForm(_AddressForm):
     no_marketing = forms.BooleanField(
         label="No Marketing",
         required=False,
-        help_text="Keeps this person out of Mailchimp. If they are in the sync, their Sync status turns to Inactive.",
+        help_text="Keeps this person out of Mailchimp."
+        " If they are in the sync, their Sync Status turns to Inactive.",
     )
     no_marketing_reason = _text("Reason", 300)
     active = forms.BooleanField(

@@ -66,7 +66,7 @@ def _rows(
 
 
 def client_chips(actor: Actor, query: QueryDict, *, counts: bool) -> list[Filter]:
-    """The filters of the clients list; without `counts` they are cheap, for an answer that redraws chips only."""
+    """The filters of the clients list; without `counts` they are cheap, for redrawing the chips only."""
     return [
         Filter.of(
             "status",

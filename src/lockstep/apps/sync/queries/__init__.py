@@ -1,5 +1,6 @@
 """Nouns of the sync: what pages, commands and the API show. Every query is scoped by its arguments."""
 
+from lockstep.apps.sync.queries.clients import client_figures
 from lockstep.apps.sync.queries.contacts import ContactSync, FieldRow, contact_sync, marks_of
 from lockstep.apps.sync.queries.counts import ReasonCounts, reason_counts, state_counts
 from lockstep.apps.sync.queries.duplicates import DuplicateGroup, duplicates
@@ -19,6 +20,7 @@ __all__ = [
     "Pulse",
     "ReasonCounts",
     "RunProgress",
+    "client_figures",
     "contact_sync",
     "duplicates",
     "failures",
