@@ -113,6 +113,8 @@ class Connection(models.Model):
     """Since when changes of the book are sent by themselves; null before the first plan was let through."""
     first_started_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    selected_at = models.DateTimeField(default=timezone.now)
+    """When the audience was last chosen: of several that are off, pages show the latest."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "list_id"], name="connections_once")]

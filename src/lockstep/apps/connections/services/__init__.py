@@ -1,0 +1,29 @@
+"""Verbs of connections: connect, choose an audience, say who is synced, disconnect."""
+
+from lockstep.apps.connections.services.accounts import (
+    begin_oauth,
+    connect_api_key,
+    disconnect,
+    finish_oauth,
+)
+from lockstep.apps.connections.services.audiences import (
+    OFFERED,
+    find_connection,
+    make_fields_optional,
+    save_automatic_work,
+    save_preferences,
+    select_audience,
+)
+
+__all__ = [
+    "OFFERED",
+    "begin_oauth",
+    "connect_api_key",
+    "disconnect",
+    "find_connection",
+    "finish_oauth",
+    "make_fields_optional",
+    "save_automatic_work",
+    "save_preferences",
+    "select_audience",
+]
