@@ -179,7 +179,7 @@ def _children(plan: Plan, environment: Mapping[str, str], kept: Mapping[str, str
 
     children = []
     if plan.with_sandbox:
-        arguments = ["sandbox", "--port", str(plan.sandbox_port)]
+        arguments = ["sandbox", "--port", str(plan.sandbox_port), "--state", str(plan.data / "sandbox.json")]
         arguments += ["--api-key", kept["SANDBOX_API_KEY"]]
         arguments += ["--client-id", SANDBOX_CLIENT_ID, "--client-secret", kept["MAILCHIMP_CLIENT_SECRET"]]
         children.append(
