@@ -13,11 +13,10 @@ from typing import Any, Literal
 from . import problems
 from .address import is_fake, is_valid
 from .audience import Audience
-from .clock import parse_time
 from .events import Source
 from .ids import Ids, unique_email_id
 from .member import ADMIN_REASON, Member, SetBy, hash_of
-from .merge_field import is_incomplete_address
+from .member_body import attributes, has_incomplete_address
 from .merge_values import written_values
 from .switches import Switches
 from .tag import add_tag
@@ -44,8 +43,6 @@ _STATUS_WORDS = {
     "transactional": "Non-Subscribed",
     "archived": "Deleted",
 }
-_PLAIN = ("email_type", "language", "vip", "ip_signup", "ip_opt")
-_TIMES = ("timestamp_signup", "timestamp_opt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +172,7 @@ def create(audience: Audience, address: str, status: str, body: dict[str, JSON],
         member.timestamp_opt, member.ip_opt = doing.at, doing.ip
     elif status == "unsubscribed":
         member.unsubscribe_reason, member.unsubscribed_at = ADMIN_REASON, doing.at
-    for name, value in _attributes(audience, member, body).items():
+    for name, value in attributes(audience, member, body).items():
         setattr(member, name, value)
     audience.add(member)
     _tag(audience, member, body.get("tags"), doing)
@@ -208,7 +205,7 @@ def update(
     if status in ("subscribed", "pending") and member.id in audience.too_recent and status != member.status:
         raise problems.too_many_signups(member.email)
     changes = _changes(audience, member, body, doing)
-    if doing.switches.stored_address == "ignore" and _has_incomplete_address(audience, member, body):
+    if doing.switches.stored_address == "ignore" and has_incomplete_address(audience, member, body):
         return member  # "200 but not updated" (contract, 3.2; trap 6)
     if address is not None:
         changes["email"] = address
@@ -292,41 +289,8 @@ def _changes(audience: Audience, member: Member, body: dict[str, JSON], doing: D
     values = written_values(
         audience, member, body.get("merge_fields"), doing.switches, skip_required=doing.skip_merge_validation
     )
-    wanted = _attributes(audience, member, body) | {"values": values}
+    wanted = attributes(audience, member, body) | {"values": values}
     return {name: value for name, value in wanted.items() if getattr(member, name) != value}
-
-
-def _attributes(audience: Audience, member: Member, body: dict[str, JSON]) -> dict[str, JSON]:
-    """What `body` says about everything but status, address, merge fields and tags."""
-    found: dict[str, JSON] = {name: body[name] for name in _PLAIN if body.get(name) is not None}
-    found |= {name: parse_time(body[name]) for name in _TIMES if body.get(name) is not None}
-    if (location := body.get("location")) is not None:
-        found["location"] = (
-            location.get("latitude", member.location[0]),
-            location.get("longitude", member.location[1]),
-        )
-    if interests := body.get("interests"):
-        # Ids that are no interest of the audience are passed over, like unknown merge tags.
-        on = {key for key, value in interests.items() if value and key in audience.interests}
-        found["interests"] = frozenset(
-            (member.interests - {key for key, value in interests.items() if not value}) | on
-        )
-    if permissions := body.get("marketing_permissions"):
-        held = set(member.permissions)
-        for entry in permissions:
-            key = entry.get("marketing_permission_id")
-            if key in audience.permission_texts:
-                (held.add if entry.get("enabled") else held.discard)(key)
-        found["permissions"] = frozenset(held)
-    return found
-
-
-def _has_incomplete_address(audience: Audience, member: Member, body: dict[str, JSON]) -> bool:
-    sent = body.get("merge_fields") or {}
-    return any(
-        tag not in sent and column < len(member.values) and is_incomplete_address(member.values[column])
-        for tag, column in audience.columns
-    )
 
 
 def _apply(audience: Audience, member: Member, changes: dict[str, JSON], doing: Doing) -> None:
