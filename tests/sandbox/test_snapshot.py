@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -101,50 +104,56 @@ def test_a_file_that_is_no_snapshot_is_refused_by_name(tmp_path: Path) -> None:
         load(Sandbox(), tmp_path / "state")
 
 
+KEY = "f" * 32 + "-us9"
+
+
+@contextlib.contextmanager
+def running(state: Path, *more: str, stop: signal.Signals = signal.SIGTERM) -> Iterator[str]:
+    """The command in a process of its own; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "lockstep.sandbox", "--port", str(port), "--state", str(state), *more]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(stop)
+        process.communicate(timeout=20)
+
+
 def test_the_command_saves_when_it_is_told_to_stop_and_goes_on_from_there(tmp_path: Path) -> None:
     """SIGTERM is what a supervisor sends."""
+    for expected in (1, 2):
+        with running(tmp_path / "state", "--api-key", KEY) as url:
+            assert f'"total_items":{expected}'.encode() in _ask(f"{url}/3.0/lists", KEY)
+            _ask(f"{url}/_sandbox/audiences", KEY, b'{"name": "One more"}')
+    with running(tmp_path / "state", "--api-key", "e" * 32 + "-us9") as url:
+        assert b'"total_items":3' in _ask(f"{url}/3.0/lists", "e" * 32 + "-us9"), "a new key opens it too"
+
+
+def test_the_command_saves_in_time_for_being_killed(tmp_path: Path) -> None:
     state = tmp_path / "state"
-    key = "f" * 32 + "-us9"
-    for run, expected in enumerate((1, 2), 1):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        started = time.monotonic()
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "lockstep.sandbox",
-                "--port",
-                str(port),
-                "--api-key",
-                key,
-                "--state",
-                str(state),
-            ],
-            stdout=subprocess.PIPE,
-        )
-        try:
-            answer = _ask(f"http://127.0.0.1:{port}/3.0/lists", key, deadline=started + 20)
-            assert f'"total_items":{expected}'.encode() in answer
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/_sandbox/audiences", b'{"name": "One more"}', method="POST"
-            )
-            urllib.request.urlopen(request).read()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            output, _ = process.communicate(timeout=20)
-        assert key.encode() in output
-        assert state.exists(), f"no snapshot after run {run}"
+    with running(state, "--api-key", KEY, stop=signal.SIGKILL) as url:
+        _ask(f"{url}/_sandbox/audiences", KEY, b'{"name": "One more"}')
+        until = time.monotonic() + 30
+        while not (state.exists() and b"One more" in state.read_bytes()):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    with running(state, "--api-key", KEY) as url:
+        assert b'"total_items":2' in _ask(f"{url}/3.0/lists", KEY)
 
 
-def _ask(url: str, key: str, *, deadline: float) -> bytes:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
+def _ask(url: str, key: str, body: bytes | None = None) -> bytes:
+    request = urllib.request.Request(url, body, headers={"Authorization": f"Bearer {key}"})
+    until = time.monotonic() + 20
     while True:
         try:
             with urllib.request.urlopen(request) as answer:
                 return bytes(answer.read())
+        except urllib.error.HTTPError:
+            raise
         except OSError:
-            if time.monotonic() > deadline:
+            if time.monotonic() > until:
                 raise
             time.sleep(0.02)

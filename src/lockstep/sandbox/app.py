@@ -38,6 +38,8 @@ class SandboxApp:
     ) -> None:
         self.sandbox = sandbox
         self.api = Api(sandbox, COLLECTIONS)
+        #: How many requests could have changed something; tells whether a snapshot is due.
+        self.writes = 0
         self._door = ApiDoor(sandbox, self.api, sleep=sleep)
         self._rest: ASGIApp = Starlette(
             routes=[
@@ -49,6 +51,8 @@ class SandboxApp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
+        if scope.get("method") not in ("GET", "HEAD"):
+            self.writes += 1
         if scope["type"] == "http" and (path == "/3.0" or path.startswith("/3.0/")):
             await self._door(scope, receive, send)
         elif scope["type"] == "http" and _is_foreign(scope):

@@ -6,12 +6,15 @@ import argparse
 import contextlib
 import socket
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
 
-from .app import create_app
+from .account import Credential
+from .app import SandboxApp, create_app
+from .oauth import OAuthApp
 from .sandbox import DEFAULT_API_KEY, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Latency, Sandbox
 from .snapshot import BadSnapshot, load, save
 
@@ -73,38 +76,70 @@ def main(argv: Sequence[str] | None = None) -> int:
         except (BadSnapshot, OSError) as error:
             sys.stderr.write(f"lockstep sandbox: {error}\n")
             return 2
+        _open_to(sandbox, options)
     if options.latency:
         sandbox.latency = Latency(options.latency)
     app = create_app(sandbox, api_endpoint=options.api_endpoint, state_file=state)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            host=options.host,
-            port=options.port,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-        ),
-        at_the_end=(lambda: save(sandbox, state)) if state is not None else lambda: None,
+    config = uvicorn.Config(
+        app,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=2,
     )
+    server = uvicorn.Server(config) if state is None else _SavingServer(config, app, state)
     _greet(sandbox, options)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     return 0 if server.started else 1
 
 
-class _Server(uvicorn.Server):
-    """Does one more thing when it stops, before the signal that stopped it has its way."""
+def _open_to(sandbox: Sandbox, options: argparse.Namespace) -> None:
+    """What the command line names opens a loaded sandbox too, whatever opened it when it was saved."""
+    app = OAuthApp(options.client_id, options.client_secret, options.app_name)
+    sandbox.oauth.apps[app.client_id] = app
+    for api_key in options.api_key or ():
+        if sandbox.opened_by(api_key) is None:
+            account = next(iter(sandbox.accounts.values()), None)
+            if account is None:
+                account = sandbox.add_account("Example Club", api_key=api_key)
+                sandbox.add_audience(account, "Members")
+            else:
+                sandbox.add_credential(account, Credential(api_key, account.owner))
 
-    def __init__(self, config: uvicorn.Config, *, at_the_end: Callable[[], None]) -> None:
+
+class _SavingServer(uvicorn.Server):
+    """Writes the snapshot at the end, before the signal that stopped it has its way, and now and then before.
+
+    Saving stops everything else for a moment, so it is done at most every five seconds and, where it takes
+    long, takes no more than a twentieth of the time.
+    """
+
+    def __init__(self, config: uvicorn.Config, app: SandboxApp, state: Path) -> None:
         super().__init__(config)
-        self._at_the_end = at_the_end
+        self._app = app
+        self._state = state
+        self._saved_writes = -1
+        self._next = 0.0
+
+    async def on_tick(self, counter: int) -> bool:
+        if time.monotonic() >= self._next and self._app.writes != self._saved_writes:
+            self._save()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        self._at_the_end()
+        self._save()
+
+    def _save(self) -> None:
+        started = time.monotonic()
+        self._saved_writes = self._app.writes
+        save(self._app.sandbox, self._state)
+        ended = time.monotonic()
+        self._next = ended + max(5.0, 20 * (ended - started))
 
 
 def _greet(sandbox: Sandbox, options: argparse.Namespace) -> None:
