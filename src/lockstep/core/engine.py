@@ -20,7 +20,17 @@ from typing import TypeVar
 from lockstep.core.errors import AnswerLost, AudienceUnavailable, BatchRefused, ConnectionBroken, SyncError
 from lockstep.core.identity import SubscriberHash, subscriber_hash
 from lockstep.core.observation import Observation, Unknown
-from lockstep.core.outcome import Applied, Lost, NotTried, Outcome, Refusal, RefusalKind, Refused, Stale
+from lockstep.core.outcome import (
+    ONLY_NEWCOMERS,
+    Applied,
+    Lost,
+    NotTried,
+    Outcome,
+    Refusal,
+    RefusalKind,
+    Refused,
+    Stale,
+)
 from lockstep.core.plan import (
     Answer,
     Change,
@@ -337,6 +347,12 @@ class Engine:
                 except SyncError as problem:
                     error = error or problem
                 outcome = Stale(change, "The member had vanished from the audience.")
+            elif (
+                isinstance(outcome, Refused)
+                and outcome.refusal.kind in ONLY_NEWCOMERS
+                and isinstance(change, UpdateMember | ReleaseMember)
+            ):
+                outcome = Stale(change, outcome.refusal.text)  # it is not there any more
             match outcome:
                 case Stale():
                     self._stale[change.contact_id] += 1

@@ -51,10 +51,14 @@ FIELD_SPECS: tuple[FieldSpec, ...] = (
 )
 
 _INDEX: Mapping[str, int] = {spec.name: index for index, spec in enumerate(FIELD_SPECS)}
+CONTACT_URL = _INDEX["contact_url"]
+SYNC_STATUS = _INDEX["sync_status"]
+"""Positions of two fields that say whose a member is, and that it is kept in step."""
+
 _RELEASED: Mapping[int, str] = {
-    _INDEX["contact_url"]: "",
+    CONTACT_URL: "",
     _INDEX["client_url"]: "",
-    _INDEX["sync_status"]: INACTIVE,
+    SYNC_STATUS: INACTIVE,
 }
 _PREFIX = re.compile(r"[A-Z][A-Z0-9]{0,3}")
 _JOINER = "\u200d"
@@ -112,8 +116,11 @@ def one_line(text: str) -> str:
 
 def cut(text: str, limit: int = VALUE_BYTES) -> str:
     """The text within `limit` UTF-8 bytes, cut at a whole word and marked with “…”."""
-    if len(text.encode()) <= limit:
-        return text
+    return text if len(text.encode()) <= limit else _marked(text, limit)
+
+
+def _marked(text: str, limit: int) -> str:
+    """As much of the text as fits together with the mark."""
     room = limit - len(CUT_MARK.encode())
     head = _whole_characters(text, text.encode()[:room].decode(errors="ignore"))
     space = head.rfind(" ")
@@ -155,11 +162,8 @@ def cut_list(items: Iterable[str], limit: int = VALUE_BYTES) -> str:
         kept.append(name)
         used += cost
     if not kept:
-        return cut(names[0], limit)
+        return _marked(names[0], limit)
     return LIST_SEPARATOR.join(kept) + mark
-
-
-SYNC_STATUS = _INDEX["sync_status"]
 
 
 def is_active(values: Values) -> bool:

@@ -30,6 +30,10 @@ PASSES_BY_ITSELF = frozenset({RefusalKind.TOO_MANY_SIGNUPS})
 """Refusals that a later try may not meet again (contract trap 27: hours or days)."""
 
 
+ONLY_NEWCOMERS = frozenset({RefusalKind.FORGOTTEN, RefusalKind.COMPLIANCE, RefusalKind.TOO_MANY_SIGNUPS})
+"""Refusals of people who are not in the audience (contract 4.4, 4.5): of no account once they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One contact refused, in Mailchimp's words, and for which content.

@@ -35,6 +35,7 @@ from lockstep.core.member import (
     state_of,
 )
 from lockstep.core.observation import UNKNOWN, Observation, Present, Unknown
+from lockstep.core.outcome import ONLY_NEWCOMERS
 from lockstep.core.plan import (
     AddMember,
     Answer,
@@ -165,7 +166,7 @@ class _Planner:
         former = self._former_member(wanted, synced)
         renames = own is None and former is not None and self._renames(wanted, synced, former)
         kept = own or (former if renames else None)
-        if not _remembered(synced, wanted.digest):
+        if not _remembered(synced, wanted.digest, there=own is not None):
             # Comes as a step of its own, first: were the contact's new member written first and
             # the worker killed, nobody would remember the former one.
             release = self._release_left_behind(wanted, synced, kept)
@@ -191,7 +192,7 @@ class _Planner:
         differing = field_map.differing(member.values, wanted.values)
         if not differing:
             return self._skip(wanted, Answer.UNCHANGED, state=state_of(member), member=member)
-        if _remembered(synced, wanted.digest):
+        if _remembered(synced, wanted.digest, there=True):
             return self._skip(wanted, Answer.REFUSED_BEFORE, state=SyncState.FAILED, member=member)
         return UpdateMember(
             contact_id=wanted.contact_id,
@@ -351,6 +352,12 @@ class _Planner:
         )
 
 
-def _remembered(synced: SyncedMember, digest: bytes) -> bool:
-    """Whether the same content was refused before, and nobody asked to try again."""
-    return synced.refusal is not None and not synced.asked and synced.refusal.digest == digest
+def _remembered(synced: SyncedMember, digest: bytes, *, there: bool = False) -> bool:
+    """Whether the same content was refused before, and nobody asked to try again.
+
+    For a member that is `there`, what only newcomers are refused for is of no account.
+    """
+    refusal = synced.refusal
+    if refusal is None or synced.asked or (there and refusal.kind in ONLY_NEWCOMERS):
+        return False
+    return refusal.digest == digest

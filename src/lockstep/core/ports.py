@@ -135,6 +135,10 @@ class Store(Protocol):
 
         From now on a member that nobody knows is `Absent`; before the first complete reading it is
         `Unknown`. Contacts whose member turned out absent are marked as in `record_observed`.
+
+        The safety net for what nothing else remembers: a member that reads Active and names a
+        contact in its Contact URL, while that contact is not linked to it and no contact that fits
+        owns it, becomes that contact's `sent_key`, and the contact is marked.
         """
 
     async def recover(self) -> None:

@@ -18,7 +18,7 @@ from lockstep.core.field_map import FieldMap
 from lockstep.core.identity import AddressKey, SubscriberHash, address_key, subscriber_hash
 from lockstep.core.member import MemberStatus, ObservedMember, Values
 from lockstep.core.observation import ABSENT, UNKNOWN, Observation, Present
-from lockstep.core.outcome import Applied, Lost, Outcome, Refusal, RefusalKind, Refused, Stale
+from lockstep.core.outcome import ONLY_NEWCOMERS, Applied, Lost, Outcome, Refusal, RefusalKind, Refused, Stale
 from lockstep.core.plan import AddMember, Change, RenameMember
 from lockstep.core.ports import BATCH, BatchChange
 from lockstep.core.testing.clock import ManualClock
@@ -296,7 +296,7 @@ class MemoryAudience:
         if isinstance(change, RenameMember):
             return self._write_rename(change, raw, refusal)
         if raw is not None:
-            if refusal is not None and refusal.kind is not RefusalKind.FORGOTTEN:
+            if refusal is not None and refusal.kind not in ONLY_NEWCOMERS:
                 return Refused(change, refusal)
             raw.fields |= self.field_map.merge_fields(change.values)
             self._touch(raw)

@@ -120,13 +120,23 @@ class BookView:
         return max(rivals, key=lambda c: (c.created, c.contact_id)).contact_id
 
 
+_CONTACTS = "https://book.test/contacts/"
+
+
+def contact_named_by(values: Values) -> int | None:
+    """The contact that a member's Contact URL leads to."""
+    url = values[field_map.CONTACT_URL]
+    number = url.removeprefix(_CONTACTS).removesuffix("/")
+    return int(number) if url.startswith(_CONTACTS) and number.isdigit() else None
+
+
 def values_of(contact: BookContact) -> Values:
     """The values of a contact that fits."""
     texts = dict.fromkeys((spec.name for spec in field_map.FIELD_SPECS), "")
     texts |= {
         "email": contact.email,
         "first_name": contact.first_name,
-        "contact_url": f"https://book.test/contacts/{contact.contact_id}/",
+        "contact_url": f"{_CONTACTS}{contact.contact_id}/",
         "client_url": "https://book.test/clients/1/",
     }
     return field_map.make_values(texts, contact_tags=contact.tags)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from lockstep.core.field_map import is_active
 from lockstep.core.identity import NO_ADDRESS, AddressKey, SubscriberHash, address_key, subscriber_hash
 from lockstep.core.member import (
     DesiredMember,
@@ -20,7 +21,7 @@ from lockstep.core.outcome import Applied, Lost, NotTried, Outcome, Refused, Sta
 from lockstep.core.plan import Answer, Change, Plan, ReleaseMember, RenameMember, Skip
 from lockstep.core.planner import Slice
 from lockstep.core.ports import Control
-from lockstep.core.testing.book import BookView, MemoryBook
+from lockstep.core.testing.book import BookView, MemoryBook, contact_named_by
 from lockstep.core.testing.crash import Pulse
 
 Links = Mapping[str, Sequence[int]]
@@ -372,9 +373,27 @@ class MemoryStore:
             self._record_absent(member, links)
         self.complete = True
         self._seen = None
+        self._link_strays()
         count = sum(member is not None for member in self.mirror.values())
         await self.pulse()
         return count
+
+    def _link_strays(self) -> None:
+        """Give members that read Active, and are nobody's, to the contact that they name."""
+        view = self.book.view()
+        owned: set[AddressKey] = set()
+        for contact_id in self._known():
+            if view.desired(contact_id).fits:
+                owned |= self._owned(contact_id)
+        for member in self.mirror.values():
+            if member is None or member.archived or not is_active(member.values):
+                continue
+            record = self.records.get(contact_named_by(member.values) or 0)
+            key = address_key(member.email)
+            if record is None or key in owned or key == record.synced.key:
+                continue
+            record.synced = replace(record.synced, sent_key=key)
+            self.mark([record.synced.contact_id])
 
     async def recover(self) -> None:
         await self.pulse()
