@@ -345,3 +345,97 @@ class HistoryEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject_kind} {self.subject_id}"
+
+
+class Import(models.Model):
+    """A file of contacts on its way into the book, and afterwards the record of what it did (B4).
+
+    The file itself lies in `ImportChunk`s, so that any host can work on it; it
+    is deleted after a while, the record stays.
+    """
+
+    class State(models.TextChoices):
+        UPLOADED = "uploaded", "Waiting for its columns to be matched"
+        QUEUED = "queued", "Waiting"
+        RUNNING = "running", "Running"
+        CHECKED = "checked", "Checked, nothing saved yet"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    class OnMatch(models.TextChoices):
+        """What happens to a contact that the book has already."""
+
+        OVERWRITE = "overwrite", "Overwrite with the file"
+        FILL = "fill", "Fill empty fields only"
+        SKIP = "skip", "Skip the row"
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="imports", db_index=False)
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    own_clients_only = models.BooleanField(default=False)
+    """Whether who started it was limited to own clients."""
+    filename = models.CharField(max_length=255)
+    file_size = models.PositiveBigIntegerField(default=0)
+    file_deleted_at = models.DateTimeField(null=True, blank=True)
+    header = models.JSONField(default=list)
+    """The column names of the file, as they stand there."""
+    mapping = models.JSONField(default=dict)
+    """From a column's position in the file (as text) to its key, see `services.imports.columns`."""
+    on_match = models.CharField(max_length=16, choices=OnMatch, default=OnMatch.OVERWRITE)
+    lift_no_marketing = models.BooleanField(default=False)
+    """Whether a “no” under No Marketing takes the mark off; without it a file can only set the mark."""
+    extra_tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
+    """Tags that every contact of the file gets."""
+    dry_run = models.BooleanField(default=False)
+    state = models.CharField(max_length=16, choices=State, default=State.UPLOADED)
+    stage = models.CharField(max_length=60, blank=True, default="")
+    progress = models.PositiveSmallIntegerField(default=0)
+    """Per cent."""
+    counts = models.JSONField(default=dict)
+    """Numbers by name, see `services.imports.counts`."""
+    warnings = models.JSONField(default=list)
+    """`{"text": …, "count": …, "rows": [first row numbers]}` each."""
+    error = models.TextField(blank=True, default="")
+    """Why it failed, for people."""
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "-created_at", "-id"])]
+
+    def __str__(self) -> str:
+        return f"import {self.pk}"
+
+
+class ImportChunk(models.Model):
+    """A piece of an import's file."""
+
+    parent = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="chunks", db_index=False)
+    number = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "number"], name="book_importchunk_number_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"piece {self.number} of import {self.parent_id}"
+
+
+class ImportRefusal(models.Model):
+    """A row of a file that was not taken, with why; `cells` are the row's, so that it can be mended."""
+
+    parent = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="refusals", db_index=False)
+    row_number = models.PositiveIntegerField()
+    """As a spreadsheet counts: the header is row 1."""
+    reason = models.TextField()
+    cells = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "row_number"], name="book_importrefusal_row_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"row {self.row_number} of import {self.parent_id}"

@@ -1,0 +1,24 @@
+"""What workers do for the book: doors only."""
+
+from __future__ import annotations
+
+from procrastinate.contrib.django import app
+
+from lockstep.apps.book.services.imports.running import run_import as load_file
+from lockstep.apps.book.services.imports.starting import delete_old_files
+
+
+@app.task(name="book.run_import", queue="book")
+def run_import(import_id: int) -> None:
+    load_file(import_id)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="book.delete_old_import_files", queue="book")
+def delete_old_import_files(timestamp: int) -> None:
+    delete_old_files()
+
+
+def queue_import(import_id: int) -> None:
+    """Have a worker run the import once the surrounding transaction commits (the job is part of it)."""
+    run_import.configure(lock=f"import:{import_id}").defer(import_id=import_id)
