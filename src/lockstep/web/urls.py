@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from lockstep.web import home, styleguide
+from lockstep.web import home, hooks, styleguide
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("pulse", home.pulse, name="pulse"),
+    path("hooks/mailchimp/<int:connection_id>/<str:secret>", hooks.mailchimp, name="mailchimp-webhook"),
     path("styleguide", styleguide.styleguide, name="styleguide"),
     path("", include("lockstep.web.book.urls")),
     path("settings/", include("lockstep.web.account.urls")),

@@ -99,7 +99,12 @@ class Connection(models.Model):
     batch_proof = models.CharField(max_length=10, choices=BatchProof, default=BatchProof.UNKNOWN)
     webhook_id = models.CharField(max_length=40, blank=True)
     webhook_secret = models.BinaryField(default=bytes, blank=True)
-    """Encrypted: the secret part of the webhook's URL and Mailchimp's signing secret."""
+    """Encrypted: the secret part of the webhook's URL; b'' before a webhook was tried."""
+    webhook_signing_secret = models.BinaryField(default=bytes, blank=True)
+    """Encrypted: what Mailchimp signs with; b'' where it gave none (contract 8)."""
+    webhook_trouble = models.TextField(blank=True, default="")
+    """Why there is no webhook, for the page: polling does the work meanwhile."""
+    webhook_checked_at = models.DateTimeField(null=True, blank=True)
     audits = models.BigIntegerField(default=0)
     """Number of the newest reading of the whole audience."""
     audit_began_at = models.DateTimeField(null=True, blank=True)

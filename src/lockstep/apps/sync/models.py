@@ -119,6 +119,8 @@ class MemberRecord(models.Model):
     gone = models.BooleanField(default=False)
     """Deleted for good at Mailchimp; shown under Archived."""
     created_by_us = models.BooleanField(default=False)
+    opt_out_heeded = models.BooleanField(default=False, db_default=False)
+    """The member's unsubscribing has set No Marketing once; undoing that is not overruled."""
     refusal_kind = models.CharField(
         max_length=20, blank=True, default="", choices=[(k.value, k.value) for k in RefusalKind]
     )
@@ -285,3 +287,24 @@ class DuplicateChoice(models.Model):
 
     def __str__(self) -> str:
         return f"choice {self.pk}"
+
+
+class WebhookDelivery(models.Model):
+    """A call of Mailchimp's webhook, as it came; heeded by the worker, deleted after a while."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="deliveries")
+    received_at = models.DateTimeField(default=timezone.now)
+    body = models.BinaryField()
+    heeded_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        indexes = [
+            models.Index(
+                fields=["connection", "id"], condition=Q(heeded_at=None), name="sync_delivery_waiting"
+            ),
+            models.Index(fields=["received_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"delivery {self.pk}"

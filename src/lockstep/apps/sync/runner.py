@@ -15,9 +15,10 @@ from datetime import timedelta
 from typing import Protocol
 
 from lockstep.apps.connections.models import Connection
-from lockstep.apps.sync import bookkeeping, previews
+from lockstep.apps.sync import bookkeeping, previews, webhooks
 from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import SyncRun
+from lockstep.apps.sync.opting_out import heed_opt_outs
 from lockstep.apps.sync.store import PostgresStore
 from lockstep.bridge.failures import SetupRefused
 from lockstep.core.consent import NewStatus
@@ -27,6 +28,7 @@ from lockstep.core.guards import Census, Thresholds, check
 from lockstep.core.plan import Answer, Plan, RenameMember, UpdateMember
 from lockstep.core.planner import Policy, Slice
 from lockstep.core.ports import Audience, Clock
+from lockstep.mailchimp.api import MailchimpAPI
 
 log = logging.getLogger("lockstep.sync")
 
@@ -40,6 +42,9 @@ ATTENTION = 1.0
 
 class Account(Protocol):
     """What a runner needs of an opened account."""
+
+    @property
+    def api(self) -> MailchimpAPI: ...
 
     def audience(self, connection: Connection) -> Audience: ...
 
@@ -75,9 +80,15 @@ class ConnectionRunner:
         """Send changes of the book, poll when it is time; False when the connection had to pause."""
         store = PostgresStore(self.database, connection.pk, connection.company_id)
         try:
+            engine = self._engine(connection, store)
+            await self._heed_webhooks(connection, store, engine.audience)
             if self._poll_is_due(connection):
                 await self._poll(connection, store)
-            await self._engine(connection, store).catch_up()
+            await engine.catch_up()
+            if await self.database.run(heed_opt_outs, connection):
+                await engine.catch_up()
+            if webhooks.check_is_due(connection, self.clock.now()):
+                await webhooks.see_to_webhook(connection, self.account.api, self.database)
         except StopAsked:
             return True
         except AudienceUnavailable as error:
@@ -88,6 +99,16 @@ class ConnectionRunner:
             await self.database.run(bookkeeping.note_broken, connection.pk, error)
             return False
         return True
+
+    async def _heed_webhooks(self, connection: Connection, store: PostgresStore, audience: Audience) -> None:
+        """Look at the members that deliveries name; who is not as known is marked by that."""
+        while True:
+            deliveries, members = await self.database.run(webhooks.take, connection.pk)
+            if not deliveries:
+                return
+            for member in members:
+                await store.record_looks([(member, await audience.look(member))], [])
+            await self.database.run(webhooks.note_heeded, deliveries)
 
     def _poll_is_due(self, connection: Connection) -> bool:
         last = connection.last_polled_at

@@ -16,6 +16,7 @@ from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import Mark, SyncRun
 from lockstep.apps.sync.runner import POLL_EVERY, run_connections
 from lockstep.apps.sync.waking import QUEUE, TASK, wake
+from lockstep.apps.sync.webhooks import forget_old
 from lockstep.core.errors import ConnectionBroken
 
 AUDIT_EVERY = timedelta(hours=24)
@@ -61,6 +62,9 @@ def sweep(timestamp: int) -> None:
         live.filter(company_id__in=Change.objects.values("company_id")).values_list("account_id", flat=True)
     )
     accounts |= set(
+        live.filter(deliveries__heeded_at=None, deliveries__isnull=False).values_list("account_id", flat=True)
+    )
+    accounts |= set(
         SyncRun.objects.filter(
             state__in=SyncRun.OPEN_STATES, connection__account__disconnected_at=None
         ).values_list("connection__account_id", flat=True)
@@ -73,6 +77,7 @@ def sweep(timestamp: int) -> None:
 @app.task(name="lockstep.sync.nightly", queue=QUEUE, queueing_lock="sync-nightly", lock="sync-nightly")
 def queue_audits(timestamp: int) -> None:
     """A full audit a day for every live connection that wants one, at whichever hour it falls due."""
+    forget_old()
     now = timezone.now()
     due = Connection.objects.filter(
         mode=Connection.Mode.ON,
