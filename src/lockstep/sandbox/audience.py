@@ -131,9 +131,9 @@ class Audience:
         """The member with this subscriber hash."""
         return self._by_hash.get(subscriber_hash)
 
-    def by_serial(self, serial: int) -> Member:
-        """The member with this serial; KeyError if it is gone."""
-        return self._by_serial[serial]
+    def member(self, serial: int) -> Member | None:
+        """The member with this serial, if there still is one."""
+        return self._by_serial.get(serial)
 
     def find(self, name: str) -> Member | None:
         """A member by subscriber hash, plain address or contact_id: what the path takes (contract, 4.1)."""

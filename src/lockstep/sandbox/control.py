@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import happenings, seeding, snapshot
+from . import happenings, marketer, seeding, snapshot
 from .clock import BadTime, iso, parse_time
 from .faults import KINDS, BadFault
 from .merge_field import BadValue
@@ -119,6 +119,14 @@ def routes(sandbox: Sandbox, state_file: Path | None) -> list[Route]:
         Route("/members", _post(lambda given: seeding.add_members(sandbox, **given)), methods=["POST"]),
         Route("/member", _inside(sandbox)),
         Route("/happen", _post(lambda given: happenings.happen(sandbox, **given)), methods=["POST"]),
+        Route("/campaigns", _get(lambda: marketer.list_campaigns(sandbox)), methods=["GET"]),
+        Route(
+            "/campaigns", _post(lambda given: marketer.create_campaign(sandbox, **given)), methods=["POST"]
+        ),
+        Route(
+            "/campaigns/send", _post(lambda given: marketer.send_campaign(sandbox, **given)), methods=["POST"]
+        ),
+        Route("/campaigns/play", _post(lambda given: marketer.play(sandbox, **given)), methods=["POST"]),
         Route("/revoke", _post(lambda given: happenings.revoke(sandbox, **given)), methods=["POST"]),
         Route("/users", _post(lambda given: happenings.set_user(sandbox, **given)), methods=["POST"]),
         Route("/faults", faults, methods=["GET", "POST", "DELETE"]),

@@ -1,4 +1,4 @@
-"""What happens to members, told to whoever listens (webhooks, histories, the page)."""
+"""What happens to members and campaigns, told to whoever listens (webhooks, histories, the page)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .audience import Audience
     from .member import Member
 
-__all__ = ["EventBus", "EventKind", "MemberEvent", "Source"]
+__all__ = ["CampaignEvent", "EventBus", "EventKind", "Listener", "MemberEvent", "Source"]
 
 #: Who did it, as webhooks tell it apart in `sources` (contract, section 8).
 Source = Literal["user", "admin", "api"]
@@ -37,17 +37,32 @@ class MemberEvent:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignEvent:
+    """A campaign went out (`status` sent) or was stopped (cancelled)."""
+
+    at: int
+    audience: Audience
+    campaign_id: str
+    subject: str
+    status: str
+    reason: str = ""
+
+
+Listener = Callable[[MemberEvent | CampaignEvent], None]
+
+
 class EventBus:
     """Calls every listener for every event, in order, at once; listeners must not raise or take long."""
 
     def __init__(self) -> None:
-        self._listeners: list[Callable[[MemberEvent], None]] = []
+        self._listeners: list[Listener] = []
 
-    def subscribe(self, listener: Callable[[MemberEvent], None]) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """Hear of everything from now on."""
         self._listeners.append(listener)
 
-    def publish(self, event: MemberEvent) -> None:
+    def publish(self, event: MemberEvent | CampaignEvent) -> None:
         """Tell everybody."""
         for listener in self._listeners:
             listener(event)

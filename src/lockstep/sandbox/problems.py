@@ -241,3 +241,17 @@ def tag_exists(merge_tag: str) -> Problem:
 def too_many_merge_fields(limit: int) -> Problem:
     # INFERRED: the limit is documented (contract, 3.3), its error text is not.
     return Problem(400, "Bad Request", f"Your list has reached its limit of {limit} merge fields.")
+
+
+def tag_name_taken() -> Problem:
+    # INFERRED: not in the contract; clients handle this text.
+    return Problem(400, "Bad Request", "Sorry, that tag already exists.")
+
+
+def no_such_static_segment(segment_id: int) -> Problem:
+    """Also said of a segment that exists but is made of conditions (MailChimp.Net issue 377)."""
+    return Problem(
+        404,
+        "Resource Not Found",
+        f"A Static Segment with an id of {segment_id} does not exist for this list.",
+    )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from . import campaign
 from .account import Account, Credential, User
 from .audience import Audience
 from .clock import Clock
@@ -85,6 +86,7 @@ class Sandbox:
         self.log = RequestLog()
         self.schedule = Schedule()
         self.events = EventBus()
+        self.events.subscribe(lambda event: campaign.hear(self, event))
         self.in_flight: Counter[int] = Counter()
         self._stores: dict[str, Any] = {}
         self._saved_stores: dict[str, Any] = {}

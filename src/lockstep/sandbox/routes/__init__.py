@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from lockstep.sandbox.api import Routes
 
-from . import batch_subscribe, interests, lists, members, merge_fields, root
+from . import (
+    batch_subscribe,
+    campaigns,
+    interests,
+    lists,
+    member_activity,
+    member_tags,
+    members,
+    merge_fields,
+    reports,
+    root,
+    search,
+    segments,
+)
 
 __all__ = ["COLLECTIONS"]
 
@@ -17,5 +30,11 @@ COLLECTIONS: tuple[Routes, ...] = (
     batch_subscribe.routes,
     merge_fields.routes,
     members.routes,
+    member_tags.routes,
     interests.routes,
+    segments.routes,
+    search.routes,
+    campaigns.routes,
+    reports.routes,
+    member_activity.routes,
 )
