@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     if not file.is_file():
         raise Failure(f"there is no file {file}.")
     use_installation()
+    os.environ.setdefault("LOCKSTEP_LOG_LEVEL", "WARNING")  # the person reads the progress instead
     set_up_django()
 
     from lockstep.apps.accounts.permissions import Actor
