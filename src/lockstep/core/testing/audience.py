@@ -295,6 +295,8 @@ class MemoryAudience:
         raw = self.members.get(change.hash)
         if isinstance(change, RenameMember):
             return self._write_rename(change, raw, refusal)
+        if raw is not None and raw.archived and not batch and not isinstance(change, AddMember):
+            return Stale(change, "Archived members cannot be patched.")  # contract 4.4
         if raw is not None:
             if refusal is not None and refusal.kind not in ONLY_NEWCOMERS:
                 return Refused(change, refusal)
