@@ -175,6 +175,7 @@ class ContactForm(_AddressForm):
         if short:
             for name in self.MORE:
                 del self.fields[name]
+            self.fields["first_name"].widget.attrs["autofocus"] = True
         departments = self.fields["department_id"]
         assert isinstance(departments, forms.ChoiceField)
         departments.choices = _choices(

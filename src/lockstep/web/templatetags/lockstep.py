@@ -264,7 +264,7 @@ def query(context: Mapping[str, Any], **changes: Any) -> str:
             parameters.setlist(
                 name, [str(item) for item in value] if isinstance(value, list) else [str(value)]
             )
-    text = urlencode([(name, value) for name, values in parameters.lists() for value in values])
+    text = urlencode([(name, value) for name, values in parameters.lists() for value in values if value])
     return f"?{text}" if text else "?"
 
 
