@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
@@ -10,8 +12,10 @@ from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.book.errors import Invalid
 from lockstep.apps.book.models import ListValue
 from lockstep.apps.book.queries import (
+    ChoiceRow,
     ClientFilter,
     ContactFilter,
+    ContactRow,
     client_details,
     clients_page,
     contacts_page,
@@ -20,8 +24,10 @@ from lockstep.apps.book.queries import (
     sidebar_counts,
 )
 from lockstep.apps.book.services import delete_client, restore_client, save_client
+from lockstep.core.member import Reason
 from lockstep.web.book.forms import ClientForm, take_complaints
 from lockstep.web.book.narrowing import client_chips, client_filter, contact_chips, contact_filter
+from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import figures_of, main_marks, standings
 from lockstep.web.doors import AskedRequest, answer, door, go
 
@@ -50,6 +56,7 @@ def client_list(request: AskedRequest) -> HttpResponse:
     page = clients_page(request.actor, wanted, sort=sort, cursor=request.GET.get("page"))
     if not page.total and wanted.is_empty and not sidebar_counts(request.actor).clients:
         return answer(request, "book/first_run.html")
+    statuses = list_values(request.actor, ListValue.Kind.STATUS)
     context = {
         "page": page,
         "wanted": wanted,
@@ -57,25 +64,23 @@ def client_list(request: AskedRequest) -> HttpResponse:
         "narrowed": not wanted.is_empty,
         "marks": main_marks(request.actor, page.rows),
         "figures_of": figures_of(request.actor, page.rows),
-        "filters": client_chips(request.actor, request.GET, counts=not request.htmx),
+        "filters": client_chips(request.actor, request.GET, statuses, counts=not request.htmx),
+        "views": _views(request, statuses),
     }
-    if request.htmx:
-        return answer(request, "book/clients.html", context, fragment="rows")
-    context["views"] = _views(request)
     if not page.rows and wanted.search and not wanted.deleted:
         context["elsewhere"] = clients_page(request.actor, ClientFilter(search=wanted.search), size=2)
-    return answer(request, "book/clients.html", context)
+    return answer(request, "book/clients.html", context, fragment="rows")
 
 
-def _views(request: AskedRequest) -> list[dict[str, object]]:
-    """All, mine, and the clients with each status that is drawn as a star."""
+def _views(request: AskedRequest, statuses: Sequence[ChoiceRow]) -> list[dict[str, object]]:
+    """All (counted by the shell), mine, and the clients with each status that is drawn as a star."""
     me = str(request.seat.user_id)
-    stars = [v for v in list_values(request.actor, ListValue.Kind.STATUS) if v.glyph == ListValue.Glyph.STAR]
+    stars = [status for status in statuses if status.glyph == ListValue.Glyph.STAR]
     mine = clients_page(request.actor, ClientFilter(rep_ids=[request.seat.user_id]), size=1)
-    asked = {name for name in request.GET if name not in {"sort", "page"}}
+    asked = {name for name, value in request.GET.items() if value and name not in {"sort", "page"}}
     status, rep = request.GET.getlist("status"), request.GET.getlist("rep")
     views: list[dict[str, object]] = [
-        {"label": "All", "address": "?", "count": sidebar_counts(request.actor).clients, "here": not asked},
+        {"label": "All", "address": "?", "here": not asked},
         {
             "label": "Mine",
             "address": f"?rep={me}",
@@ -124,16 +129,27 @@ def client_contacts(request: AskedRequest, client_id: int) -> HttpResponse:
     client = client_details(request.actor, client_id)
     wanted = contact_filter(request.GET, client_id=client_id)
     page = contacts_page(request.actor, wanted, cursor=request.GET.get("page"))
+    marks = standings(request.actor, page.rows)
     context = {
         "client": client,
         "tab": "contacts",
         "page": page,
-        "standings": standings(request.actor, page.rows),
+        "standings": marks,
         "narrowed": wanted != ContactFilter(client_id=client_id),
         "filters": contact_chips(request.actor, request.GET, counts=False, of_client=True),
         "in_client": True,
+        "shared": _shared(request, page.rows, marks),
     }
     return answer(request, "book/client_contacts.html", context, fragment="rows")
+
+
+def _shared(request: AskedRequest, rows: Sequence[ContactRow], marks: Mapping[int, str]) -> dict[str, object]:
+    """The first contact of the page whose address another one has, and who that is; how many there are."""
+    left_out = [row for row in rows if marks[row.id] == Reason.DUPLICATE]
+    if not left_out:
+        return {}
+    rival = rival_of(request.actor, left_out[0].id)
+    return {"first": left_out[0], "rival": rival, "count": len(left_out)}
 
 
 @door(Permission.VIEW_BOOK, nav="clients")

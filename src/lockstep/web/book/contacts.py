@@ -23,8 +23,10 @@ from lockstep.apps.book.services import (
     save_contact,
     set_no_marketing,
 )
+from lockstep.core.member import Reason
 from lockstep.web.book.forms import ContactForm, take_complaints
 from lockstep.web.book.narrowing import contact_chips, contact_filter
+from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import standings
 from lockstep.web.doors import AskedRequest, answer, door, go
 
@@ -37,6 +39,7 @@ __all__ = [
     "edit_contact",
     "mark_no_marketing",
     "new_contact",
+    "of_contact",
     "remove_contact",
 ]
 
@@ -56,7 +59,8 @@ def contact_list(request: AskedRequest) -> HttpResponse:
     return answer(request, "book/contacts.html", context, fragment="rows")
 
 
-def _of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, Any]:
+def of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, Any]:
+    """What every tab of the contact page shows; the dialog's form only for those who may edit."""
     contact = contact_details(request.actor, contact_id)
     context: dict[str, Any] = {
         "contact": contact,
@@ -70,12 +74,12 @@ def _of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, A
 
 @door(Permission.VIEW_BOOK, nav="contacts")
 def contact_page(request: AskedRequest, contact_id: int) -> HttpResponse:
-    return answer(request, "book/contact.html", _of_contact(request, contact_id, "details"))
+    return answer(request, "book/contact.html", of_contact(request, contact_id, "details"))
 
 
 @door(Permission.VIEW_BOOK, nav="contacts")
 def contact_history(request: AskedRequest, contact_id: int) -> HttpResponse:
-    context = _of_contact(request, contact_id, "history")
+    context = of_contact(request, contact_id, "history")
     context["history"] = history_page(
         request.actor, subject="contact", subject_id=contact_id, cursor=request.GET.get("page")
     )
@@ -142,7 +146,10 @@ def edit_contact(request: AskedRequest, contact_id: int) -> HttpResponse:
             if place == "row":
                 return _row(request, contact_details(request.actor, contact_id))
             return go(request, reverse("book:contact", args=[contact_id]))
-    context = {"form": form, "contact": contact, "standing": standings(request.actor, [contact])[contact.id]}
+    standing = standings(request.actor, [contact])[contact.id]
+    context = {"form": form, "contact": contact, "standing": standing}
+    if standing == Reason.DUPLICATE and (rival := rival_of(request.actor, contact_id)):
+        form.fields["email"].help_text = f"Also the address of {rival.name}, who is synced."
     status = 422 if form.is_bound else 200
     if place == "row":
         return answer(request, "book/contact_row.html", context, fragment="edit", status=status)
@@ -158,7 +165,8 @@ def mark_no_marketing(request: AskedRequest, contact_id: int) -> HttpResponse:
     messages.success(
         request, f"{name} is kept out of Mailchimp." if wanted else f"{name} is no longer No Marketing."
     )
-    return go(request, reverse("book:contact", args=[contact_id]))
+    back = "contact_marketing" if request.POST.get("back") == "marketing" else "contact"
+    return go(request, reverse(f"book:{back}", args=[contact_id]))
 
 
 @door(Permission.DELETE_BOOK, methods=("POST",))

@@ -65,13 +65,15 @@ def _rows(
     return [*rows, (0, none, None, "")] if none else rows
 
 
-def client_chips(actor: Actor, query: QueryDict, *, counts: bool) -> list[Filter]:
+def client_chips(
+    actor: Actor, query: QueryDict, statuses: Sequence[ChoiceRow], *, counts: bool
+) -> list[Filter]:
     """The filters of the clients list; without `counts` they are cheap, for redrawing the chips only."""
     return [
         Filter.of(
             "status",
             "Status",
-            _rows(list_values(actor, ListValue.Kind.STATUS, counts=counts), counts=counts, none="No status"),
+            _rows(statuses, counts=counts, none="No status"),
             query.getlist("status"),
         ),
         Filter.of(

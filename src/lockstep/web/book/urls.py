@@ -1,8 +1,9 @@
 """Addresses of the book. Mailchimp's “Contact URL” and “Client URL” fields hold these, so they stay."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 
-from lockstep.web.book import clients, contacts
+from lockstep.web.book import clients, contacts, marketing
 
 app_name = "book"
 
@@ -17,8 +18,15 @@ urlpatterns = [
     path("clients/<int:client_id>/nested", clients.nested_contacts, name="nested_contacts"),
     path("clients/<int:client_id>/delete", clients.remove_client, name="delete_client"),
     path("clients/<int:client_id>/restore", clients.bring_back_client, name="restore_client"),
+    # The fields in Mailchimp end with a slash.
+    path("clients/<int:client_id>/", RedirectView.as_view(pattern_name="book:client", permanent=True)),
+    path("contacts/<int:contact_id>/", RedirectView.as_view(pattern_name="book:contact", permanent=True)),
     path("contacts", contacts.contact_list, name="contacts"),
     path("contacts/<int:contact_id>", contacts.contact_page, name="contact"),
+    path("contacts/<int:contact_id>/marketing", marketing.contact_marketing, name="contact_marketing"),
+    path("contacts/<int:contact_id>/sync-instead", marketing.sync_instead, name="sync_instead"),
+    path("contacts/<int:contact_id>/sync-newest", marketing.sync_newest, name="sync_newest"),
+    path("contacts/<int:contact_id>/sync-now", marketing.sync_now, name="sync_now"),
     path("contacts/<int:contact_id>/history", contacts.contact_history, name="contact_history"),
     path("contacts/<int:contact_id>/row", contacts.contact_row, name="contact_row"),
     path("contacts/<int:contact_id>/edit", contacts.edit_contact, name="edit_contact"),

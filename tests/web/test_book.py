@@ -1,0 +1,417 @@
+"""The book's pages: what is shown, to whom, page and fragment, and at what cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+from tests.factories import ClientFactory, ContactFactory, ListValueFactory, SeatFactory, TagFactory
+
+from lockstep.apps.accounts.models import Seat
+from lockstep.apps.accounts.permissions import Role
+from lockstep.apps.book.models import Client, Contact, ListValue
+from lockstep.apps.sync.desired import client_url, contact_url
+
+pytestmark = pytest.mark.django_db
+
+BrowserOf = Callable[[Seat], Browser]
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def seat() -> Seat:
+    return SeatFactory()
+
+
+@pytest.fixture
+def browser(seat: Seat, browser_of: BrowserOf) -> Browser:
+    return browser_of(seat)
+
+
+def _pages(contact: Contact) -> list[tuple[str, str]]:
+    """Every address that names a client or a contact, with the method that it takes."""
+    of_client = [
+        ("GET", reverse(f"book:{name}", args=[contact.client_id]))
+        for name in ("client", "client_contacts", "client_activity", "edit_client", "new_contact")
+    ]
+    of_contact = [
+        ("GET", reverse(f"book:{name}", args=[contact.pk]))
+        for name in ("contact", "contact_marketing", "contact_history", "edit_contact")
+    ]
+    fragments = [
+        ("HTMX", reverse("book:nested_contacts", args=[contact.client_id])),
+        ("HTMX", reverse("book:contact_row", args=[contact.pk])),
+    ]
+    writes = [
+        ("POST", reverse(f"book:{name}", args=[contact.client_id]))
+        for name in ("edit_client", "new_contact", "delete_client", "restore_client")
+    ] + [
+        ("POST", reverse(f"book:{name}", args=[contact.pk]))
+        for name in (
+            "edit_contact",
+            "no_marketing",
+            "delete_contact",
+            "restore_contact",
+            "sync_instead",
+            "sync_newest",
+            "sync_now",
+        )
+    ]
+    return of_client + of_contact + fragments + writes
+
+
+def _ask(browser: Browser, method: str, address: str) -> Any:
+    if method == "POST":
+        return browser.post(address, {"name": "x", "first_name": "x"})
+    return browser.get(address, headers=HTMX if method == "HTMX" else {})
+
+
+def test_what_belongs_to_another_company_does_not_exist(browser: Browser, browser_of: BrowserOf) -> None:
+    foreign = ContactFactory(last_name="Unmistakable")
+    before = list(Client.objects.values()), list(Contact.objects.values())
+    for method, address in _pages(foreign):
+        answer = _ask(browser, method, address)
+        assert answer.status_code == 404, address
+        assert foreign.last_name not in answer.text, address
+    assert (list(Client.objects.values()), list(Contact.objects.values())) == before
+    theirs = browser_of(SeatFactory(company=foreign.company))
+    assert foreign.last_name in theirs.get(reverse("book:contact", args=[foreign.pk])).text
+
+
+def test_of_another_reps_client_nothing_is_seen(browser_of: BrowserOf) -> None:
+    seat = SeatFactory(role=Role.SALES, own_clients_only=True)
+    own = ClientFactory(company=seat.company, rep=seat.user, name="Mine and only mine")
+    other = ContactFactory(company=seat.company, client__name="Somebody else's")
+    browser = browser_of(seat)
+    page = browser.get("/clients").text
+    assert own.name in page
+    assert "Somebody else" not in page
+    assert browser.get(reverse("book:contact", args=[other.pk])).status_code == 404
+
+
+def test_read_only_reads_and_writes_nothing(browser_of: BrowserOf) -> None:
+    seat = SeatFactory(role=Role.READ_ONLY)
+    contact = ContactFactory(company=seat.company)
+    browser = browser_of(seat)
+    before = list(Client.objects.values()), list(Contact.objects.values())
+    for method, address in _pages(contact):
+        writing = method == "POST" or address.endswith(("/edit", "/new"))
+        assert _ask(browser, method, address).status_code == (403 if writing else 200), address
+    assert (list(Client.objects.values()), list(Contact.objects.values())) == before
+    for address in ("/clients", reverse("book:client_contacts", args=[contact.client_id])):
+        page = browser.get(address).text
+        assert "New client" not in page
+        assert "New contact" not in page
+        assert 'aria-label="Edit' not in page
+
+
+def test_the_addresses_that_mailchimp_holds_lead_here(browser: Browser, seat: Seat) -> None:
+    contact = ContactFactory(company=seat.company)
+    for address in (contact_url(contact.pk), client_url(contact.client_id)):
+        assert address.startswith("http://127.0.0.1:8000/")
+        answer = browser.get(address.removeprefix("http://127.0.0.1:8000"), follow=True)
+        assert answer.status_code == 200
+
+
+class TestClientsList:
+    def test_a_row_says_what_matters(self, browser: Browser, seat: Seat) -> None:
+        status = ListValueFactory(company=seat.company, name="Key account", glyph="star")
+        client = ClientFactory(company=seat.company, name="Fern & Co", status=status, rep=seat.user)
+        ContactFactory(client=client, first_name="Dana", last_name="Whitfield")
+        ContactFactory(client=client, no_marketing=True)
+        page = browser.get("/clients").text
+        assert "Fern &amp; Co" in page
+        assert "stage star" in page
+        assert "Dana Whitfield" in page
+        assert 'aria-label="1 flagged No Marketing"' in page
+        assert "1–1 of 1" in page
+
+    def test_search_and_filters_narrow(self, browser: Browser, seat: Seat) -> None:
+        lead = ListValueFactory(company=seat.company, name="Lead")
+        ClientFactory(company=seat.company, name="Low Lantern Brewing", status=lead)
+        ClientFactory(company=seat.company, name="Kestrel Outdoor")
+        found = browser.get("/clients", {"q": "lant", "status": [lead.pk]}).text
+        assert "Low Lantern Brewing" in found
+        assert "Kestrel" not in found
+        assert 'value="lant"' in found
+        assert '<span class="k">Status</span>' in found
+
+    def test_nothing_found_says_what_would_be_without_the_filters(self, browser: Browser, seat: Seat) -> None:
+        lead = ListValueFactory(company=seat.company, name="Lead")
+        ClientFactory(company=seat.company, name="Low Lantern Brewing")
+        page = browser.get("/clients", {"q": "lantern", "status": [lead.pk]}).text
+        assert "No client matches “lantern” with these filters" in page
+        assert "Without the filters, 1 client matches: Low Lantern Brewing" in page
+
+    def test_htmx_gets_the_rows_and_the_chips(self, browser: Browser, seat: Seat) -> None:
+        ClientFactory(company=seat.company, name="Kestrel")
+        answer = browser.get("/clients", {"q": "kest"}, headers=HTMX)
+        assert answer.text.lstrip().startswith('<div class="tw roomy" id="rows">')
+        assert '<span id="chip-status" hx-swap-oob="innerHTML">' in answer.text
+        assert '<nav id="views" hx-swap-oob="innerHTML">' in answer.text
+        assert "<html" not in answer.text
+        assert "HX-Request" in answer["Vary"]
+
+    def test_a_restored_page_is_whole(self, browser: Browser, seat: Seat) -> None:
+        ClientFactory(company=seat.company)
+        answer = browser.get("/clients", headers={**HTMX, "HX-History-Restore-Request": "true"})
+        assert "<html" in answer.text
+
+    def test_pages_follow_one_another(self, browser: Browser, seat: Seat) -> None:
+        ClientFactory.create_batch(60, company=seat.company)
+        first = browser.get("/clients?sort=name")
+        assert "1–50 of 60" in first.text
+        onward = first.context["page"].next
+        second = browser.get("/clients", {"sort": "name", "page": onward})
+        assert "51–60 of 60" in second.text
+        assert 'rel="next"' not in second.text
+        names = [row.name for answer in (first, second) for row in answer.context["page"].rows]
+        assert len(set(names)) == 60
+
+    @pytest.mark.parametrize("junk", ["x", "%00", "-1", "9" * 400, "MQ"])
+    def test_what_is_no_filter_is_ignored(self, browser: Browser, seat: Seat, junk: str) -> None:
+        ClientFactory(company=seat.company, name="Kestrel")
+        answer = browser.get(f"/clients?page={junk}&sort={junk}&rep={junk}&show={junk}")
+        assert answer.status_code == 200
+
+    @pytest.mark.parametrize("address", ["/clients", "/contacts"])
+    def test_a_longer_list_costs_no_more(
+        self,
+        address: str,
+        browser: Browser,
+        seat: Seat,
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ) -> None:
+        def add() -> None:
+            status = ListValueFactory(company=seat.company)
+            tag = TagFactory(company=seat.company, kind="client")
+            client = ClientFactory(company=seat.company, status=status, rep=seat.user, tag_ids=[tag.pk])
+            ContactFactory(client=client, tag_ids=[TagFactory(company=seat.company).pk])
+
+        add()
+        browser.get(address)
+        cost = 25 if address == "/clients" else 17
+        with django_assert_num_queries(cost):
+            browser.get(address)
+        for _ in range(2):
+            add()
+        with django_assert_num_queries(cost):
+            browser.get(address)
+
+    def test_first_run(self, browser: Browser, browser_of: BrowserOf) -> None:
+        page = browser.get("/clients").text
+        assert "Your book is empty" in page
+        assert "New client" in page
+        reader = browser_of(SeatFactory(role=Role.READ_ONLY)).get("/clients").text
+        assert "Your book is empty" in reader
+        assert "New client" not in reader
+
+    def test_the_rows_contacts(self, browser: Browser, seat: Seat) -> None:
+        client = ClientFactory(company=seat.company)
+        ContactFactory.create_batch(8, client=client)
+        address = reverse("book:nested_contacts", args=[client.pk])
+        fragment = browser.get(address, headers=HTMX).text
+        assert fragment.count('href="/contacts/') == 6
+        assert "All 8 contacts" in fragment
+        assert browser.get(address)["Location"] == reverse("book:client_contacts", args=[client.pk])
+
+
+class TestClientPages:
+    def test_profile(self, browser: Browser, seat: Seat) -> None:
+        client = ClientFactory(company=seat.company, website="javascript:alert(1)", notes="<b>Bold</b>")
+        ContactFactory(client=client, email="")
+        page = browser.get(reverse("book:client", args=[client.pk])).text
+        assert 'href="javascript' not in page
+        assert "&lt;b&gt;Bold&lt;/b&gt;" in page
+        assert "No e-mail" in page
+        assert 'aria-current="page">Profile' in page
+
+    def test_contacts_tab_and_its_rows(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company, no_marketing=True)
+        other = ContactFactory(company=seat.company)
+        address = reverse("book:client_contacts", args=[contact.client_id])
+        page = browser.get(address).text
+        assert contact.last_name in page
+        assert other.last_name not in page
+        assert "No Marketing" in page
+        rows = browser.get(address, {"marketing": "may"}, headers=HTMX).text
+        assert contact.last_name not in rows
+        assert "No contact of this client fits" in rows
+
+    def test_new_client(self, browser: Browser, seat: Seat) -> None:
+        status = ListValueFactory(company=seat.company, name="Lead")
+        answer = browser.post(
+            "/clients/new",
+            {
+                "name": "Fern & Co",
+                "status_id": status.pk,
+                "tags_more": "Holiday gifts, Drinkware",
+                "city": "Boulder",
+                "active": "on",
+            },
+            follow=True,
+        )
+        assert "Fern &amp; Co is in the book." in answer.text
+        client = Client.objects.get(company=seat.company)
+        assert (client.status, client.active, len(client.tag_ids)) == (status, True, 2)
+        assert client.addresses.get().city == "Boulder"
+
+    def test_a_name_that_is_taken(self, browser: Browser, seat: Seat) -> None:
+        ClientFactory(company=seat.company, name="Fern & Co")
+        answer = browser.post("/clients/new", {"name": "fern & co"}, headers=HTMX)
+        assert answer.status_code == 422
+        assert answer.text.lstrip().startswith('<form id="form"')
+        assert 'id="id_name_error"' in answer.text
+        assert Client.objects.count() == 1
+
+    def test_edit_takes_tags_off_and_keeps_the_rest(self, browser: Browser, seat: Seat) -> None:
+        tags = [TagFactory(company=seat.company, kind="client", name=name) for name in ("Keep", "Drop")]
+        client = ClientFactory(company=seat.company, tag_ids=[tag.pk for tag in tags], external_id="x-1")
+        address = reverse("book:edit_client", args=[client.pk])
+        assert 'value="Drop" checked' in browser.get(address).text
+        browser.post(address, {"name": client.name, "tags": ["Keep"], "active": "on"})
+        client.refresh_from_db()
+        assert client.tag_ids == [tags[0].pk]
+        assert client.external_id == "x-1"
+
+    def test_a_retired_value_that_is_held_stays_a_choice(self, browser: Browser, seat: Seat) -> None:
+        old = ListValueFactory(company=seat.company, kind=ListValue.Kind.INDUSTRY, name="Fax", retired=True)
+        client = ClientFactory(company=seat.company, industry=old)
+        address = reverse("book:edit_client", args=[client.pk])
+        assert f'<option value="{old.pk}" selected>Fax</option>' in browser.get(address).text
+        browser.post(address, {"name": client.name, "industry_id": old.pk, "active": "on"})
+        client.refresh_from_db()
+        assert client.industry == old
+
+    def test_delete_and_undo(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company)
+        answer = browser.post(reverse("book:delete_client", args=[contact.client_id]), follow=True)
+        undo = reverse("book:restore_client", args=[contact.client_id])
+        assert f'action="{undo}"' in answer.text
+        contact.refresh_from_db()
+        assert contact.deleted_at is not None
+        page = browser.get(reverse("book:client", args=[contact.client_id])).text
+        assert "This client is deleted." in page
+        browser.post(undo)
+        contact.refresh_from_db()
+        assert contact.deleted_at is None
+
+    def test_activity_says_who_changed_what(self, browser: Browser, seat: Seat) -> None:
+        browser.post("/clients/new", {"name": "Fern", "active": "on"})
+        client = Client.objects.get()
+        browser.post(reverse("book:edit_client", args=[client.pk]), {"name": "Fernhill", "active": "on"})
+        page = browser.get(reverse("book:client_activity", args=[client.pk])).text
+        assert f"Changed by {seat.user.full_name}" in page
+        assert "Fern → Fernhill" in page
+
+
+class TestContacts:
+    def test_list_and_fragment(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company, email="not an address")
+        page = browser.get("/contacts").text
+        assert contact.last_name in page
+        assert "Invalid e-mail" in page
+        rows = browser.get("/contacts", {"q": contact.last_name}, headers=HTMX).text
+        assert rows.lstrip().startswith('<div class="tw roomy" id="rows">')
+
+    def test_details(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(
+            company=seat.company, no_marketing=True, no_marketing_reason="Asked by phone", email="a@b.example"
+        )
+        page = browser.get(reverse("book:contact", args=[contact.pk])).text
+        assert 'aria-label="No Marketing"' in page
+        assert "Asked by phone" in page
+        assert "Edit Contact" in page
+        assert 'role="switch" name="no_marketing" aria-describedby="nmh" checked' in page
+
+    def test_edit_in_the_row(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company, cell="+1 555 0100", city="Boulder")
+        address = reverse("book:edit_contact", args=[contact.pk])
+        form = browser.get(f"{address}?in=row", headers=HTMX).text
+        assert form.lstrip().startswith(f'<tr id="contact-{contact.pk}" class="nest">')
+        assert 'name="cell"' not in form
+        answer = browser.post(
+            f"{address}?in=row",
+            {"first_name": "Wei-Ling", "last_name": "Tan", "no_marketing": "on", "active": "on"},
+            headers=HTMX,
+        )
+        assert f'id="contact-{contact.pk}"' in answer.text
+        assert "No Marketing" in answer.text
+        assert 'hx-swap-oob="beforeend"' in answer.text
+        assert "is saved." in answer.text
+        contact.refresh_from_db()
+        assert (contact.full_name, contact.no_marketing, contact.active) == ("Wei-Ling Tan", True, True)
+        assert (contact.cell, contact.city) == ("+1 555 0100", "Boulder")
+
+    def test_an_edit_that_is_wrong_comes_back(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company)
+        address = reverse("book:edit_contact", args=[contact.pk])
+        for place, begins in (("row", "<tr"), ("dialog", "<form")):
+            answer = browser.post(f"{address}?in={place}", {"email": "a@@b", "active": "on"}, headers=HTMX)
+            assert answer.status_code == 422
+            assert answer.text.lstrip().startswith(begins)
+            assert 'aria-invalid="true"' in answer.text
+        plain = browser.post(address, {"email": "a@@b", "active": "on"})
+        assert plain.status_code == 422
+        assert "<html" in plain.text
+        contact.refresh_from_db()
+        assert contact.email != "a@@b"
+
+    def test_edit_in_the_dialog_leads_back_to_the_page(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company)
+        answer = browser.post(
+            reverse("book:edit_contact", args=[contact.pk]) + "?in=dialog",
+            {"first_name": "Ada", "no_marketing": "on", "no_marketing_reason": "Asked", "active": "on"},
+            headers=HTMX,
+        )
+        assert answer["HX-Redirect"] == reverse("book:contact", args=[contact.pk])
+        contact.refresh_from_db()
+        assert (contact.first_name, contact.no_marketing_reason) == ("Ada", "Asked")
+
+    def test_cancelled_edit_gives_the_row_and_the_focus_back(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company)
+        row = browser.get(reverse("book:contact_row", args=[contact.pk]), headers=HTMX).text
+        assert row.lstrip().startswith("<tr")
+        assert "autofocus" in row
+
+    def test_no_marketing_switch(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company)
+        address = reverse("book:no_marketing", args=[contact.pk])
+        answer = browser.post(address, {"no_marketing": "on"}, follow=True)
+        assert "is kept out of Mailchimp." in answer.text
+        contact.refresh_from_db()
+        assert contact.no_marketing
+        browser.post(address, {})
+        contact.refresh_from_db()
+        assert not contact.no_marketing
+
+    def test_new_contact(self, browser: Browser, seat: Seat) -> None:
+        client = ClientFactory(company=seat.company)
+        address = reverse("book:new_contact", args=[client.pk])
+        assert client.name in browser.get(address).text
+        answer = browser.post(address, {"first_name": "Ada", "email": "ada@example.com", "active": "on"})
+        assert answer["Location"] == reverse("book:client_contacts", args=[client.pk])
+        assert Contact.objects.get().client == client
+        empty = browser.post(address, {"active": "on"})
+        assert empty.status_code == 422
+        assert Contact.objects.count() == 1
+
+    def test_delete_and_restore(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company)
+        browser.post(reverse("book:delete_contact", args=[contact.pk]))
+        page = browser.get(reverse("book:contact", args=[contact.pk])).text
+        assert "This contact is deleted." in page
+        assert "Edit Contact" not in page
+        browser.post(reverse("book:restore_contact", args=[contact.pk]))
+        contact.refresh_from_db()
+        assert contact.deleted_at is None
+
+    def test_history(self, browser: Browser, seat: Seat) -> None:
+        contact = ContactFactory(company=seat.company)
+        browser.post(reverse("book:no_marketing", args=[contact.pk]), {"no_marketing": "on"})
+        page = browser.get(reverse("book:contact_history", args=[contact.pk])).text
+        assert f"Changed by {seat.user.full_name}" in page
