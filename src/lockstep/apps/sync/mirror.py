@@ -11,8 +11,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from lockstep.apps.connections.models import Connection
+from lockstep.apps.sync.desired import contact_urls
 from lockstep.apps.sync.models import ObservedRecord
 from lockstep.apps.sync.rows import execute_rows
+from lockstep.core import field_map
 from lockstep.core.identity import SubscriberHash
 from lockstep.core.member import ObservedMember
 
@@ -121,10 +123,50 @@ def finish_audit(connection: Connection, audit: int) -> int:
             [connection.pk, audit, connection.audit_began_at],
         )
         mark_owners(connection.pk, [Seen(*row) for row in cursor.fetchall()])
+        cursor.execute(_LINK_STRAYS, _stray_parameters(connection.pk))
         # The plans of the push would otherwise be made for the empty table of a minute ago.
         cursor.execute("ANALYZE sync_observedrecord")
     Connection.objects.filter(pk=connection.pk).update(mirror_complete_at=connection.audit_began_at)
     return ObservedRecord.objects.filter(connection_id=connection.pk).exclude(status="").count()
+
+
+# The safety net of `core.ports.Store.finish_audit`: what a lost write left behind unseen. A member that a
+# contact that fits owns is the planner's to recognise; here that only spares most of the marks.
+_LINK_STRAYS = """
+WITH active AS (
+    SELECT lower(btrim(o.email)) AS key, o.contact_key, o.values ->> %(contact_url)s AS url
+    FROM sync_observedrecord o
+    WHERE o.connection_id = %(connection)s AND o.status NOT IN ('', 'archived')
+      AND o.values ->> %(sync_status)s = %(active)s
+), named AS (
+    SELECT key, contact_key, substring(url FROM length(%(urls)s) + 1) AS rest FROM active
+    WHERE starts_with(url, %(urls)s)
+), strays AS (
+    SELECT DISTINCT ON (r.id) r.id, named.key FROM named
+    JOIN sync_memberrecord r ON r.connection_id = %(connection)s
+        AND r.contact_id = CASE WHEN named.rest ~ '^[0-9]{1,18}/$' THEN rtrim(named.rest, '/')::bigint END
+    WHERE named.key NOT IN (r.synced_key, r.sent_key)
+      AND (named.contact_key = '' OR named.contact_key <> r.contact_key)
+      AND NOT EXISTS (SELECT FROM sync_memberrecord w WHERE w.connection_id = %(connection)s
+          AND w.wanted_key = named.key AND w.wanted_key <> '' AND w.reason = 'fits')
+    ORDER BY r.id, named.key
+), linked AS (
+    UPDATE sync_memberrecord r SET sent_key = strays.key FROM strays WHERE r.id = strays.id
+    RETURNING r.contact_id
+)
+INSERT INTO sync_mark (connection_id, contact_id, marked_at)
+SELECT %(connection)s, contact_id, clock_timestamp() FROM linked
+"""
+
+
+def _stray_parameters(connection_id: int) -> dict[str, object]:
+    return {
+        "connection": connection_id,
+        "contact_url": field_map.CONTACT_URL,
+        "sync_status": field_map.SYNC_STATUS,
+        "active": field_map.ACTIVE,
+        "urls": contact_urls(),
+    }
 
 
 _MARK_OWNERS = """

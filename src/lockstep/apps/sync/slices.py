@@ -35,13 +35,13 @@ def read_marks(connection_id: int, limit: int, but: Set[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def closed_slice(
-    connection: Connection, marks: dict[int, int], but: Set[int], *, nobody_fits: bool = False
-) -> Slice:
+def closed_slice(connection: Connection, marks: dict[int, int], *, nobody_fits: bool = False) -> Slice:
     """The marked contacts and everybody who shares an address with them, now or when last looked at.
 
     The latter come without a mark of their own: a contact that lost or won a
-    shared address needs an answer too, though nobody touched it.
+    shared address needs an answer too, though nobody touched it. That holds for
+    contacts that a call concerns right now as well: who leaves them for later
+    must know of them, or nobody would ever look.
     """
     with database.cursor() as cursor:
         cursor.execute(
@@ -61,7 +61,7 @@ def closed_slice(
         ids = {row[0] for row in cursor.fetchall()} | marks.keys()
     preferences = Preferences.from_json(connection.preferences)
     desired = read_desired(
-        connection.company_id, preferences, contact_ids=sorted(ids - but), nobody_fits=nobody_fits
+        connection.company_id, preferences, contact_ids=sorted(ids), nobody_fits=nobody_fits
     )
     return _slice(connection, preferences, desired, marks, nobody_fits=nobody_fits)
 

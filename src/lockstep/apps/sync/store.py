@@ -66,7 +66,7 @@ class PostgresStore:
             marks = slices.read_marks(self.connection_id, limit, but)
             if not marks:
                 return None
-            return slices.closed_slice(self._connection(), marks, but, nobody_fits=self.nobody_fits)
+            return slices.closed_slice(self._connection(), marks, nobody_fits=self.nobody_fits)
 
         return await self.do(work)
 
