@@ -40,19 +40,19 @@ class Seen:
 
 _UPSERT = """
 WITH moved AS (
-    DELETE FROM sync_observedrecord o USING {rows}
+    DELETE FROM sync_observedrecord o USING n
     WHERE o.connection_id = %(connection)s AND n.contact_key <> '' AND o.contact_key = n.contact_key
       AND o.member_hash <> n.member_hash AND n.status <> ''
     RETURNING o.email, o.contact_key
 ), before AS (
-    SELECT o.member_hash, o.email, o.status, o.values, o.contact_key FROM sync_observedrecord o
-    WHERE o.connection_id = %(connection)s AND o.member_hash = ANY(%(_member_hash)s::text[])
+    SELECT o.member_hash, o.email, o.status, o.values FROM sync_observedrecord o
+    WHERE o.connection_id = %(connection)s AND o.member_hash IN (SELECT n.member_hash FROM n)
 ), written AS (
     INSERT INTO sync_observedrecord AS o (connection_id, member_hash, email, status, values, contact_key,
         web_id, rating, last_changed, audit, observed_at)
     SELECT %(connection)s, n.member_hash, n.email, n.status, n.values::jsonb, n.contact_key, n.web_id,
         n.rating, n.last_changed, %(audit)s, %(now)s
-    FROM {rows}
+    FROM n
     ON CONFLICT (connection_id, member_hash) DO UPDATE SET
         email = CASE WHEN excluded.email <> '' THEN excluded.email ELSE o.email END,
         status = excluded.status, values = excluded.values,
@@ -68,8 +68,7 @@ SELECT lower(btrim(email)), contact_key FROM moved
 UNION ALL
 SELECT lower(btrim(coalesce(nullif(w.email, ''), b.email, ''))), w.contact_key
 FROM written w LEFT JOIN before b USING (member_hash)
-WHERE (b.status, b.values, b.email, b.contact_key)
-    IS DISTINCT FROM (w.status, w.values, w.email, w.contact_key)
+WHERE (b.status, b.values, b.email) IS DISTINCT FROM (w.status, w.values, w.email)
 """
 
 
@@ -172,13 +171,13 @@ def _stray_parameters(connection_id: int) -> dict[str, object]:
 _MARK_OWNERS = """
 INSERT INTO sync_mark (connection_id, contact_id, marked_at)
 SELECT %(connection)s, contact_id, clock_timestamp() FROM (
-    SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.synced_key = n.key
+    SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.synced_key = n.key
         WHERE r.connection_id = %(connection)s AND r.synced_key <> ''
-    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.wanted_key = n.key
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.wanted_key = n.key
         WHERE r.connection_id = %(connection)s AND r.wanted_key <> ''
-    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.sent_key = n.key
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.sent_key = n.key
         WHERE r.connection_id = %(connection)s AND r.sent_key <> ''
-    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.contact_key = n.contact_key
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.contact_key = n.contact_key
         WHERE r.connection_id = %(connection)s AND r.contact_key <> '') owners
 """
 
