@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from lockstep.web.book import clients, contacts, marketing
+from lockstep.web.book import clients, contacts, imports, marketing
 
 app_name = "book"
 
@@ -33,4 +33,7 @@ urlpatterns = [
     path("contacts/<int:contact_id>/no-marketing", contacts.mark_no_marketing, name="no_marketing"),
     path("contacts/<int:contact_id>/delete", contacts.remove_contact, name="delete_contact"),
     path("contacts/<int:contact_id>/restore", contacts.bring_back_contact, name="restore_contact"),
+    path("import", imports.import_start, name="import"),
+    path("import/<int:import_id>", imports.import_page, name="import_page"),
+    path("import/<int:import_id>/refused.csv", imports.refused_file, name="refused_file"),
 ]
