@@ -10,12 +10,12 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 
 from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.book.errors import BookError, Invalid
 from lockstep.apps.book.models import Import
 from lockstep.apps.book.queries import first_refusals, recent_imports
+from lockstep.apps.book.sample import has_sample
 from lockstep.apps.book.services.imports import (
     COLUMNS,
     confirm_import,
@@ -25,6 +25,7 @@ from lockstep.apps.book.services.imports import (
     upload_import,
 )
 from lockstep.web.doors import AskedRequest, answer, door, go
+from lockstep.web.streams import csv_file
 
 __all__ = ["Outcome", "import_page", "import_start", "outcome_of", "refused_file"]
 
@@ -90,7 +91,8 @@ def outcome_of(counts: Mapping[str, int]) -> Outcome | None:
 def import_start(request: AskedRequest) -> HttpResponse:
     """Choose a file; it is read and checked at once, nothing of it is saved yet."""
     if request.method == "GET":
-        return answer(request, "book/import_start.html", {"imports": recent_imports(request.actor)})
+        context = {"imports": recent_imports(request.actor), "sample": has_sample(request.company)}
+        return answer(request, "book/import_start.html", context)
     file = request.FILES.get("file")
     problem = "" if file else "Choose a file first."
     if file:
@@ -171,11 +173,8 @@ def _context(request: AskedRequest, parent: Import, problem: str) -> dict[str, A
 
 
 @door(Permission.IMPORT_BOOK)
-def refused_file(request: AskedRequest, import_id: int) -> HttpResponse:
+def refused_file(request: AskedRequest, import_id: int) -> StreamingHttpResponse:
     """The refused rows with the reasons, to be mended and loaded again."""
     parent = import_of(request.actor, import_id)
     lines = refused_rows_csv(request.actor, import_id=import_id)
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    name = parent.filename.rsplit(".", 1)[0] + ".refused.csv"
-    response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    return response  # type: ignore[return-value]  -- streamed all the same
+    return csv_file(request, lines, parent.filename.rsplit(".", 1)[0] + ".refused.csv")
