@@ -176,16 +176,23 @@ class History:
     def answers(self) -> list[ContactAnswer]:
         found = []
         view = self.store.book.view()
+        wanted = {i: view.desired(i) for i in self.store.book.contacts}
+        where = {m.contact_key: m.key for m in self.members()}
         for contact_id in sorted(self.store.book.contacts.keys() | self.store.records.keys()):
             record = self.store.records.get(contact_id)
             synced = record.synced if record else None
+            contact_key = synced.contact_key if synced else ""
+            # A member who moved onto the address of another contact is that contact's now.
+            now = where.get(contact_key)
+            if any(d.fits and d.key == now for i, d in wanted.items() if i != contact_id):
+                contact_key = ""
             found.append(
                 ContactAnswer(
                     view.desired(contact_id),
                     record.state if record else None,
                     synced.refusal.text if synced and synced.refusal else "",
                     synced.key if synced else NO_ADDRESS,
-                    synced.contact_key if synced else "",
+                    contact_key,
                 )
             )
         return found
