@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from django.db.models import F
 from django.utils import timezone
@@ -119,7 +119,6 @@ def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: P
     for link, some in rows.items():
         execute_rows(_PLAN.replace("{link}", _LINKS[link]), _PLAN_COLUMNS, some, extra)
     looking = [skip.contact_id for skip in plan.skips if skip.answer is Answer.LOOK]
-    _delete_marks(connection.pk, part.receipts)
     mark_contacts(connection.pk, looking)
     if run_id is not None:
         answered = Counter(
@@ -177,16 +176,6 @@ def _member(part: Slice, skip: Skip) -> ObservedMember | None:
     if isinstance(here, Present):
         return here.member
     return part.moved.get(skip.contact_id)
-
-
-def _delete_marks(connection_id: int, receipts: Mapping[int, int]) -> None:
-    execute_rows(
-        """DELETE FROM sync_mark m USING n
-           WHERE m.connection_id = %(connection)s AND m.contact_id = n.contact_id AND m.id <= n.upto""",
-        [("contact_id", "bigint"), ("upto", "bigint")],
-        list(receipts.items()),
-        {"connection": connection_id},
-    )
 
 
 def mark_contacts(connection_id: int, contact_ids: Sequence[int]) -> None:
