@@ -55,35 +55,20 @@ def book_of(company):
     def text(value):
         return value.name if value else ""
 
+    def tags(row):
+        return tuple(names[tag_id] for tag_id in row.tag_ids)
+
     contacts = {
         (
-            c.client.name,
-            c.first_name,
-            c.last_name,
-            c.email,
-            c.position,
-            c.phone,
-            c.extension,
-            c.cell,
-            text(c.department),
-            tuple(names[i] for i in c.tag_ids),
-            c.no_marketing,
-            c.active,
-            c.external_id,
+            *(c.client.name, c.first_name, c.last_name, c.email, c.position, c.phone, c.extension, c.cell),
+            *(text(c.department), tags(c), c.no_marketing, c.active, c.external_id),
         )
         for c in Contact.objects.filter(company=company).select_related("client", "department")
     }
     clients = {
         (
-            c.name,
-            c.account_number,
-            text(c.status),
-            text(c.industry),
-            c.rep_id,
-            c.website,
-            c.phone,
-            tuple(names[i] for i in c.tag_ids),
-            c.external_id,
+            *(c.name, c.account_number, text(c.status), text(c.industry), c.rep_id, c.website, c.phone),
+            *(tags(c), c.external_id),
         )
         for c in Client.objects.filter(company=company).select_related("status", "industry")
     }
