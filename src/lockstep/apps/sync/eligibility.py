@@ -45,8 +45,8 @@ def filters_sql(preferences: Preferences, *, contact: str, client: str) -> str:
                 test = f"({test} OR {column} = '{{}}')"
         else:
             test = f"{column} = ANY(%({kind})s::bigint[])"
-            if NONE_GIVEN in ids:
-                test = f"({test} OR {column} IS NULL)"
+            # IS TRUE: against a missing status the comparison is unknown, and NOT unknown would let it pass.
+            test = f"({test} OR {column} IS NULL)" if NONE_GIVEN in ids else f"({test}) IS TRUE"
         conditions.append(test)
     return " AND ".join(conditions) or "TRUE"
 
