@@ -23,6 +23,7 @@ from lockstep.apps.book.services.imports.matching import match_rows
 from lockstep.apps.book.services.imports.planning import plan_changes
 from lockstep.apps.book.services.imports.reading import Row, Table, read_table
 from lockstep.apps.book.services.imports.staging import copy_rows, staging_tables
+from lockstep.apps.book.statistics import refresh_statistics
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def run_import(import_id: int, *, progress: ProgressReport | None = None) -> Imp
     logger.info("import started", extra={"import_id": parent.pk, "dry_run": parent.dry_run})
     try:
         run.load()
+        if not parent.dry_run:
+            refresh_statistics()
     except BookError as error:
         _finish(parent, Import.State.FAILED, error=str(error))
     except Exception:
