@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from lockstep.apps.accounts.permissions import Actor, Permission
+from lockstep.apps.book.errors import NotFound
 from lockstep.apps.connections.asking import ask
-from lockstep.apps.connections.models import Connection
+from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.opening import access_to
 from lockstep.apps.connections.services.audiences import find_connection
 from lockstep.bridge.account import AccountFacts, AudienceFacts, audience_facts, check_credentials
@@ -70,19 +71,36 @@ class Answers:
 
 
 def preflight(actor: Actor, connection: Connection) -> list[Check]:
-    """Every check, in the order of the page.
+    """Every check of a connection, in the order of the page; raises as `check_audience` does."""
+    actor.require(Permission.MANAGE_COMPANY)
+    connection = find_connection(actor, connection.pk)
+    return check_audience(
+        actor,
+        connection.account,
+        connection.list_id,
+        prefix=connection.prefix,
+        new_status=NewStatus(connection.new_status),
+    )
+
+
+def check_audience(
+    actor: Actor,
+    account: MailchimpAccount,
+    list_id: str,
+    *,
+    prefix: str = "CSKU",
+    new_status: NewStatus = NewStatus.SUBSCRIBED,
+) -> list[Check]:
+    """Every check of an audience that may not have been chosen yet. Asks Mailchimp.
 
     Raises `NotPermitted`, `NotFound`, `ConnectError`, `core.errors.ConnectionBroken`.
     """
     actor.require(Permission.MANAGE_COMPANY)
-    connection = find_connection(actor, connection.pk)
-    field_map = FieldMap(connection.prefix)
-    answers = ask(access_to(connection.account), lambda api: _ask(api, connection.list_id, field_map))
-    return judge(
-        answers,
-        new_status=NewStatus(connection.new_status),
-        reachable=is_reachable(connection.account.api_base),
-    )
+    if account.company_id != actor.company.pk or account.disconnected_at is not None:
+        raise NotFound("Mailchimp account")
+    field_map = FieldMap(prefix)
+    answers = ask(access_to(account), lambda api: _ask(api, list_id, field_map))
+    return judge(answers, new_status=new_status, reachable=is_reachable(account.api_base))
 
 
 async def _ask(api: MailchimpAPI, list_id: str, field_map: FieldMap) -> Answers:

@@ -2,9 +2,11 @@
 
 from lockstep.apps.connections.services.accounts import (
     begin_oauth,
+    check_again,
     connect_api_key,
     disconnect,
     finish_oauth,
+    note_broken,
 )
 from lockstep.apps.connections.services.audiences import (
     OFFERED,
@@ -18,11 +20,13 @@ from lockstep.apps.connections.services.audiences import (
 __all__ = [
     "OFFERED",
     "begin_oauth",
+    "check_again",
     "connect_api_key",
     "disconnect",
     "find_connection",
     "finish_oauth",
     "make_fields_optional",
+    "note_broken",
     "save_automatic_work",
     "save_preferences",
     "select_audience",

@@ -29,12 +29,19 @@ from lockstep.apps.connections.secrets import seal
 from lockstep.bridge.access import AccountAccess, AuthKind, api_base, data_center_of
 from lockstep.bridge.account import AccountFacts, check_credentials
 from lockstep.bridge.webhooks import delete_webhook
-from lockstep.core.errors import ConnectionBroken
+from lockstep.core.errors import BrokenKind, ConnectionBroken
 from lockstep.mailchimp.oauth import authorize_url
 
 SESSION_KEY = "mailchimp_log_in"
 LOG_IN_TAKES = timedelta(minutes=30)
 LONGEST_KEY = 100
+
+OF_THE_ACCOUNT = frozenset(
+    {BrokenKind.KEY_REVOKED, BrokenKind.USER_DISABLED, BrokenKind.ROLE_TOO_LOW, BrokenKind.WRONG_DATACENTER}
+)
+"""Trouble that ends when the account lets us in again; the rest is one audience's."""
+
+_MENDED = {"broken_kind": "", "broken_text": "", "broken_at": None}
 
 
 class Session(Protocol):
@@ -158,17 +165,12 @@ def _keep(actor: Actor, credentials: Credentials, facts: AccountFacts) -> Mailch
     account.secret = seal(credentials.secret)
     account.data_center = credentials.data_center
     account.api_base = credentials.base
-    account.account_name = facts.account_name
-    account.login_email = facts.login_email
-    account.role = facts.role
-    account.plan = facts.plan
-    account.broken_kind = account.broken_text = ""
-    account.broken_at = account.disconnected_at = None
+    account.disconnected_at = None
+    _store_facts(account, facts)
     account.connected_by = actor.user
     account.connected_at = now
     account.save()
-    mended = {"broken_kind": "", "broken_text": "", "broken_at": None}
-    account.connections.exclude(broken_kind="").update(**mended)
+    account.connections.filter(broken_kind__in=OF_THE_ACCOUNT).update(**_MENDED)
     record(
         actor,
         subject="mailchimp_account",
@@ -178,6 +180,50 @@ def _keep(actor: Actor, credentials: Credentials, facts: AccountFacts) -> Mailch
         at=now,
     )
     return account
+
+
+def _store_facts(account: MailchimpAccount, facts: AccountFacts) -> None:
+    account.account_name = facts.account_name
+    account.login_email = facts.login_email
+    account.role = facts.role
+    account.plan = facts.plan
+    account.broken_kind = account.broken_text = ""
+    account.broken_at = None
+
+
+def check_again(actor: Actor, account: MailchimpAccount) -> MailchimpAccount:
+    """Try the login that is kept: somebody may have mended it at Mailchimp.
+
+    What works is noted, and connections that had paused for it go on; what
+    doesn't is noted as well. Raises `NotPermitted`, `NotFound`,
+    `CredentialsRefused`, `MailchimpAway`.
+    """
+    actor.require(Permission.MANAGE_COMPANY)
+    account = _mine(actor, account)
+    try:
+        facts = ask(access_to(account), check_credentials)
+    except ConnectionBroken as error:
+        note_broken(account, error)
+        raise CredentialsRefused(
+            "Mailchimp still does not accept the login. Connect again, or see what Mailchimp says below."
+        ) from error
+    with transaction.atomic():
+        account = MailchimpAccount.objects.select_for_update().get(pk=account.pk)
+        _store_facts(account, facts)
+        account.save()
+        account.connections.filter(broken_kind__in=OF_THE_ACCOUNT).update(**_MENDED)
+    return account
+
+
+def note_broken(account: MailchimpAccount, error: ConnectionBroken) -> None:
+    """Remember that Mailchimp does not let us in, so that every page says so; an audience's trouble is
+    not the account's and is not kept here.
+    """
+    if error.kind not in OF_THE_ACCOUNT:
+        return
+    MailchimpAccount.objects.filter(pk=account.pk).update(
+        broken_kind=error.kind.value, broken_text=error.raw, broken_at=timezone.now()
+    )
 
 
 def disconnect(actor: Actor, account: MailchimpAccount) -> None:

@@ -1,0 +1,130 @@
+"""What can be chosen as preferences (S1), how many contacts each choice has, and filters in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import connection as database
+
+from lockstep.apps.book.models import ListValue, Tag
+from lockstep.apps.connections.preferences import KINDS, NONE_GIVEN, Preferences
+
+NONE_WORDS = "None given"
+
+_LISTED = {
+    "status_ids": (ListValue.Kind.STATUS, "cl.status_id"),
+    "industry_ids": (ListValue.Kind.INDUSTRY, "cl.industry_id"),
+    "department_ids": (ListValue.Kind.DEPARTMENT, "ct.department_id"),
+}
+_TAGGED = {
+    "client_tag_ids": (Tag.Kind.CLIENT, "cl.tag_ids"),
+    "contact_tag_ids": (Tag.Kind.CONTACT, "ct.tag_ids"),
+}
+_BOOK = """book_contact ct JOIN book_client cl ON cl.id = ct.client_id
+    WHERE ct.company_id = %(company)s AND ct.deleted_at IS NULL AND cl.deleted_at IS NULL"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value that may be chosen; `count` is of contacts, whatever the other kinds say."""
+
+    id: int
+    name: str
+    count: int
+
+
+def choices(company_id: int) -> dict[str, list[Choice]]:
+    """By the names of `Preferences`: lists in the company's order, tags by how many have them.
+
+    “None given” is offered where somebody has none. Retired values are offered
+    as long as somebody has them. Five counts, one for each kind.
+    """
+    found: dict[str, list[Choice]] = {}
+    with database.cursor() as cursor:
+        for kind in KINDS:
+            order = "v.position, v.id" if kind in _LISTED else "n DESC, lower(v.name), v.id"
+            kept = "(NOT v.retired OR c.n > 0)" if kind in _LISTED else "TRUE"
+            cursor.execute(
+                f"""WITH c AS ({_counts_sql(kind)})
+                SELECT v.id, v.name, coalesce(c.n, 0) AS n
+                FROM {_table(kind)} v LEFT JOIN c ON c.id = v.id
+                WHERE v.company_id = %(company)s AND v.kind = %(kind)s AND {kept}
+                ORDER BY {order}""",
+                {"company": company_id, "kind": _kind(kind)},
+            )
+            rows = [Choice(*row) for row in cursor.fetchall()]
+            cursor.execute(_none_sql(kind), {"company": company_id})
+            [none] = cursor.fetchone()
+            if none and rows:
+                rows.append(Choice(NONE_GIVEN, NONE_WORDS, none))
+            found[kind] = rows
+    return found
+
+
+def names_of(company_id: int, preferences: Preferences) -> dict[str, list[str]]:
+    """The chosen values by kind, as people read them; kinds without a choice are not there."""
+    named: dict[str, list[str]] = {}
+    for kind in KINDS:
+        ids = getattr(preferences, kind)
+        if not ids:
+            continue
+        model = ListValue if kind in _LISTED else Tag
+        known = dict(
+            model.objects.filter(company_id=company_id, kind=_kind(kind), pk__in=ids).values_list(
+                "pk", "name"
+            )
+        )
+        named[kind] = [known[pk] for pk in ids if pk in known]
+        if NONE_GIVEN in ids:
+            named[kind].append(NONE_WORDS)
+    return named
+
+
+_CLAUSES: Mapping[str, str] = {
+    "status_ids": "whose client is",
+    "industry_ids": "whose client’s industry is",
+    "client_tag_ids": "whose client has the tag",
+    "department_ids": "whose department is",
+    "contact_tag_ids": "with the tag",
+}
+
+
+def clauses(named: Mapping[str, list[str]]) -> list[tuple[str, list[str]]]:
+    """The rule in words, one clause a kind: “whose client is” and the values that are alternatives."""
+    return [(words, named[kind]) for kind, words in _CLAUSES.items() if named.get(kind)]
+
+
+def in_words(named: Mapping[str, list[str]]) -> str:
+    """“Contacts whose client is Active or Prospect and whose department is Marketing”."""
+    parts = [f"{words} {any_of(names)}" for words, names in clauses(named)]
+    return f"Contacts {' and '.join(parts)}" if parts else "Everybody in the book"
+
+
+def any_of(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _kind(kind: str) -> str:
+    return (_LISTED[kind] if kind in _LISTED else _TAGGED[kind])[0].value
+
+
+def _table(kind: str) -> str:
+    return "book_listvalue" if kind in _LISTED else "book_tag"
+
+
+def _counts_sql(kind: str) -> str:
+    if kind in _LISTED:
+        column = _LISTED[kind][1]
+        return f"SELECT {column} AS id, count(*) AS n FROM {_BOOK} AND {column} IS NOT NULL GROUP BY 1"
+    column = _TAGGED[kind][1]
+    return (
+        f"SELECT tag_id AS id, count(*) AS n FROM (SELECT unnest({column}) AS tag_id FROM {_BOOK}) tagged"
+        " GROUP BY 1"
+    )
+
+
+def _none_sql(kind: str) -> str:
+    column = (_LISTED[kind] if kind in _LISTED else _TAGGED[kind])[1]
+    empty = f"{column} IS NULL" if kind in _LISTED else f"{column} = '{{}}'"
+    return f"SELECT count(*) FROM {_BOOK} AND {empty}"
