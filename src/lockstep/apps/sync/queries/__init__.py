@@ -5,8 +5,9 @@ from lockstep.apps.sync.queries.contacts import ContactSync, FieldRow, contact_s
 from lockstep.apps.sync.queries.counts import ReasonCounts, reason_counts, state_counts
 from lockstep.apps.sync.queries.duplicates import DuplicateGroup, duplicates
 from lockstep.apps.sync.queries.failures import FailureGroup, failures
-from lockstep.apps.sync.queries.members import MemberPage, MemberRow, members
-from lockstep.apps.sync.queries.plans import PlanPage, plan_rows
+from lockstep.apps.sync.queries.left_out import LeftOutPage, LeftOutRow, left_out_page
+from lockstep.apps.sync.queries.members import MemberPage, MemberRow, every_member, members
+from lockstep.apps.sync.queries.plans import PlanPage, every_plan_row, plan_rows
 from lockstep.apps.sync.queries.progress import Pulse, RunProgress, pulse, run_progress, runs
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "DuplicateGroup",
     "FailureGroup",
     "FieldRow",
+    "LeftOutPage",
+    "LeftOutRow",
     "MemberPage",
     "MemberRow",
     "PlanPage",
@@ -23,7 +26,10 @@ __all__ = [
     "client_figures",
     "contact_sync",
     "duplicates",
+    "every_member",
+    "every_plan_row",
     "failures",
+    "left_out_page",
     "marks_of",
     "members",
     "plan_rows",
