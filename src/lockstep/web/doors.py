@@ -11,14 +11,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
-from django.http.response import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -54,7 +47,7 @@ def seats_of(request: HttpRequest) -> list[Seat]:
         kept = []
         if user is not None and user.is_authenticated:
             kept = list(Seat.objects.filter(user=user).select_related("company", "user").order_by("id"))
-        request._seats = kept  # type: ignore[attr-defined]  # kept with the request, as Django does
+        request._seats = kept  # type: ignore[attr-defined]  -- kept with the request, as Django does
     return kept
 
 
@@ -67,7 +60,7 @@ def current_seat(request: HttpRequest) -> Seat | None:
 
 def door(
     permission: Permission, *, nav: str = "", methods: Collection[str] = ("GET",)
-) -> Callable[[Callable[Concatenate[AskedRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
+) -> Callable[[Callable[Concatenate[AskedRequest, P], HttpResponse]], Callable[..., HttpResponse]]:
     """Let in who is signed in, has a seat and holds the permission; `nav` is the part of the sidebar.
 
     Without a session the answer leads to sign-in and back; a person without a
@@ -76,11 +69,9 @@ def door(
     (HEAD comes with GET).
     """
 
-    def wrap(
-        view: Callable[Concatenate[AskedRequest, P], HttpResponseBase],
-    ) -> Callable[..., HttpResponseBase]:
+    def wrap(view: Callable[Concatenate[AskedRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
         @functools.wraps(view)
-        def behind_door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def behind_door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
                 return HttpResponseNotAllowed(list(methods))
             if not request.user.is_authenticated:
@@ -132,8 +123,8 @@ def answer(
 
     A restored page of the browser's history is always answered in full.
     """
-    htmx: HtmxDetails | None = getattr(request, "htmx", None)
-    as_fragment = bool(fragment) and bool(htmx) and not (htmx and htmx.history_restore_request)
+    htmx = getattr(request, "htmx", None)
+    as_fragment = bool(fragment) and bool(htmx) and not htmx.history_restore_request
     name = f"{template}#{fragment}" if as_fragment else template
     html = render_to_string(name, context, request)
     if as_fragment:

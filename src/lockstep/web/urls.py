@@ -11,4 +11,6 @@ urlpatterns = [
     path("styleguide", styleguide.styleguide, name="styleguide"),
     path("", include("lockstep.web.book.urls")),
     path("settings/", include("lockstep.web.account.urls")),
+    path("settings/mailchimp/", include("lockstep.web.mailchimp.urls")),
+    path("sync/", include("lockstep.web.sync.urls")),
 ]

@@ -9,7 +9,6 @@ from lockstep.sandbox.api import Routes
 
 from . import (
     batch_subscribe,
-    batches,
     campaigns,
     interests,
     lists,
@@ -21,7 +20,6 @@ from . import (
     root,
     search,
     segments,
-    webhooks,
 )
 
 __all__ = ["COLLECTIONS"]
@@ -39,6 +37,4 @@ COLLECTIONS: tuple[Routes, ...] = (
     campaigns.routes,
     reports.routes,
     member_activity.routes,
-    webhooks.routes,
-    batches.routes,
 )

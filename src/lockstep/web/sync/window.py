@@ -1,0 +1,213 @@
+"""The sync window: progress while a run is on, the five counts as tabs, and their contacts (S6, S7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRefresh
+
+from lockstep.apps.accounts.permissions import NotPermitted, Permission
+from lockstep.apps.connections import queries
+from lockstep.apps.connections.models import Connection
+from lockstep.apps.connections.preferences import Preferences
+from lockstep.apps.sync.models import SyncRun
+from lockstep.apps.sync.queries import (
+    FailureGroup,
+    RunProgress,
+    every_member,
+    failures,
+    members,
+    run_progress,
+    state_counts,
+)
+from lockstep.core.errors import BrokenKind
+from lockstep.core.field_map import FIELD_SPECS
+from lockstep.core.member import SyncState
+from lockstep.core.outcome import RefusalKind
+from lockstep.web.doors import AskedRequest, answer, door
+from lockstep.web.failures import BROKEN, FAILURES, FailureWords
+from lockstep.web.mailchimp.outcomes import outcome_parts, outcome_words
+from lockstep.web.states import look_of
+from lockstep.web.sync.csv_files import stream
+from lockstep.web.sync.looking import find
+from lockstep.web.wording import full_moment
+
+__all__ = ["index", "members_csv", "run_card", "window"]
+
+NAV = "sync"
+ROWS = 50
+GROUP_ROWS = 6
+
+#: the kinds of happening as states with a look
+_HAPPENED = {
+    "added": ("to_add", "Added"),
+    "updated": ("to_update", "Updated"),
+    "renamed": ("to_update", "Address changed"),
+    "released": ("inactive", "Turned Inactive"),
+    "refused": ("failed", "Failed"),
+    "adopted": ("unchanged", "In step"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One group of failed contacts with the words for it."""
+
+    group: FailureGroup
+    words: FailureWords
+
+    @property
+    def more(self) -> int:
+        return self.group.count - len(self.group.rows)
+
+
+@door(Permission.VIEW_SYNC, nav=NAV)
+def index(request: AskedRequest) -> HttpResponse:
+    """The window of the audience at work; without one, where an admin can begin."""
+    connection = queries.current_connection(request.company.pk)
+    if connection is not None and (connection.first_started_at or connection.mode != Connection.Mode.OFF):
+        return redirect("sync:window", connection.pk)
+    if request.actor.may(Permission.MANAGE_COMPANY):
+        return redirect("mailchimp:index")
+    return answer(request, "sync/none.html", {"connection": connection})
+
+
+@door(Permission.VIEW_SYNC, nav=NAV)
+def window(request: AskedRequest, connection_id: int) -> HttpResponse:
+    connection = find(request, connection_id)
+    progress = run_progress(connection)
+    context = _head(request, connection) | {"progress": progress}
+    if progress is not None and progress.run.kind != SyncRun.Kind.PREVIEW:
+        context |= run_card(connection, progress)
+        return answer(request, "sync/run.html", context, fragment="run")
+    if request.htmx and "run" in request.GET:
+        # The run that this page watched has ended: the whole page is another one now.
+        return HttpResponseClientRefresh()
+    return answer(request, "sync/window.html", context | _tab(request, connection), fragment="panel")
+
+
+@door(Permission.VIEW_SYNC, nav=NAV)
+def members_csv(request: AskedRequest, connection_id: int) -> StreamingHttpResponse:
+    """All rows of a tab, with the reason in words and in Mailchimp's."""
+    connection = find(request, connection_id)
+    if not request.actor.may(Permission.EXPORT_BOOK):
+        raise NotPermitted(Permission.EXPORT_BOOK)
+    state = _state(request.GET.get("tab", ""))
+    if state is None:
+        raise Http404("This tab does not exist.")
+    search = request.GET.get("q", "")
+
+    def rows() -> Iterator[list[str]]:
+        yield ["Contact", "Client", "E-mail", "State", "Why", "Mailchimp’s words", "Last synced", "Refused"]
+        for row in every_member(connection, state, search=search):
+            why = FAILURES[RefusalKind(row.refusal_kind)].title if row.refusal_kind else ""
+            if row.gone:
+                why = "Deleted for good in Mailchimp"
+            moments = [
+                full_moment(timezone.localtime(at)) if at else "" for at in (row.synced_at, row.refused_at)
+            ]
+            word = look_of(row.state.value).word
+            yield [row.name, row.client, row.email, word, why, row.refusal_text, *moments]
+
+    return stream(request, rows(), f"{state.value}.csv")
+
+
+def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
+    counts = state_counts(connection)
+    named = queries.names_of(connection.company_id, Preferences.from_json(connection.preferences))
+    broken = connection.broken_kind or connection.account.broken_kind
+    others = [
+        other
+        for other in queries.connections_of(request.company.pk)
+        if other.pk != connection.pk and other.mode != Connection.Mode.OFF
+    ]
+    return {
+        "connection": connection,
+        "counts": counts,
+        "total": sum(counts.values()),
+        "parts": outcome_parts(counts),
+        "parts_label": outcome_words(counts),
+        "filters": queries.in_words(named),
+        "may_manage": request.actor.may(Permission.MANAGE_COMPANY),
+        "may_export": request.actor.may(Permission.EXPORT_BOOK),
+        "broken": BROKEN[BrokenKind(broken)] if broken else None,
+        "broken_text": connection.broken_text or connection.account.broken_text,
+        "others": others,
+        "checked_at": max(
+            filter(None, (connection.last_polled_at, connection.mirror_complete_at)), default=None
+        ),
+        "last_run": connection.runs.exclude(kind=SyncRun.Kind.PREVIEW).order_by("-id").first(),
+    }
+
+
+def _tab(request: AskedRequest, connection: Connection) -> dict[str, Any]:
+    state = _state(request.GET.get("tab", "")) or SyncState.SYNCED
+    search = request.GET.get("q", "").strip()[:200]
+    sort = request.GET.get("sort", "name" if state is not SyncState.SYNCED else "synced")
+    page = request.GET.get("page", "1")
+    context: dict[str, Any] = {"tab": state.value, "search": search, "sort": sort, "by_list": False}
+    if state is SyncState.FAILED and "list" not in request.GET and not search:
+        causes = [Cause(group, FAILURES[group.kind]) for group in failures(connection, rows_each=GROUP_ROWS)]
+        return context | {"causes": causes}
+    kind = request.GET.get("kind", "")
+    rows = members(
+        connection,
+        state,
+        search=search,
+        sort=sort,
+        page=int(page) if page.isascii() and page.isdigit() and len(page) < 9 else 1,
+        size=ROWS,
+        refusal_kind=kind if kind in set(RefusalKind) else "",
+    )
+    titles = {found.value: words.title for found, words in FAILURES.items()}
+    return context | {"page": rows, "titles": titles, "by_list": True, "kind": kind}
+
+
+def _state(name: str) -> SyncState | None:
+    return SyncState(name) if name in set(SyncState) else None
+
+
+def run_card(connection: Connection, progress: RunProgress) -> dict[str, Any]:
+    """What the card of a run shows: its steps, one number, rate and time left, the latest results."""
+    run = progress.run
+    auditing = run.state in (SyncRun.State.QUEUED, SyncRun.State.AUDITING)
+    done, whole = (run.observed, connection.member_count) if auditing else (progress.done, progress.total)
+    share = min(100, 100 * done // whole) if whole else 0
+    elapsed = int((timezone.now() - (run.started_at or run.asked_at)).total_seconds())
+    labels = {spec.name: spec.label for spec in FIELD_SPECS}
+    return {
+        "run": run,
+        "auditing": auditing,
+        "waiting": run.state == SyncRun.State.WAITING,
+        "done": done,
+        "whole": whole,
+        "share": share,
+        "rest": 100 - share,
+        "failed": run.refused,
+        "good": max(0, done - run.refused) if not auditing else 0,
+        "to_go": max(0, whole - done),
+        "elapsed": f"{elapsed // 60}:{elapsed % 60:02d}",
+        "rate": round(progress.rate) if progress.rate >= 1 else round(progress.rate, 1),
+        "left": time_left(progress.seconds_left) if not auditing else "",
+        "slowed_until": progress.slowed_until,
+        "guards": run.plan.get("guards", []),
+        "numbers": {name: run.plan.get(name, 0) for name in ("adds", "updates", "renames", "releases")},
+        "latest": [
+            (*_HAPPENED[happening.kind], happening, ", ".join(labels.get(f, f) for f in happening.fields))
+            for happening in progress.latest
+        ],
+    }
+
+
+def time_left(seconds: float | None) -> str:
+    """“about 25 s left”; nothing where it can't be told."""
+    if seconds is None:
+        return ""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s left"
+    return f"about {round(seconds / 60)} min left"
