@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.bridge.recorder import body_of
+from tests.bridge.world import World, add, values_of
 from tests.mailchimp.scripted import ok, scripted_api
 
 from lockstep.bridge import (
@@ -145,3 +146,17 @@ async def test_a_segment_without_rules_or_over_fields_of_others_is_not_made(rule
     with pytest.raises(ValueError):
         await create_segment(api, "a1", FieldMap(), "Ships", rules)
     assert not transport.requests
+
+
+async def test_a_segment_counts_the_members_that_a_sync_wrote(world: World) -> None:
+    await world.audience.write_batch(
+        [
+            add("a@new.example", values_of(industry="Ships"), contact=1),
+            add("b@new.example", values_of(industry="Ships"), contact=2),
+            add("c@new.example", values_of(industry="Trains"), contact=3),
+        ]
+    )
+    made = await create_segment(
+        world.api, world.list_id, world.field_map, "Ships", [TextRule("industry", "is", "Ships")]
+    )
+    assert made.member_count == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from lockstep.mailchimp.asgi import AsgiTransport
 from lockstep.mailchimp.exchange import Transport
 from lockstep.mailchimp.throttle import Gate
 from lockstep.sandbox.audience import Audience as SandboxAudience
+from lockstep.sandbox.clock import Clock as SandboxClock
 from lockstep.sandbox.happenings import happen, look
 from lockstep.sandbox.sandbox import Sandbox
 from lockstep.sandbox.testing import SandboxClient
@@ -38,6 +40,7 @@ class Ticking:
     def __init__(self) -> None:
         self.at = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
         self.slept: list[float] = []
+        self.tick = timedelta(seconds=1)
 
     def now(self) -> datetime:
         return self.at
@@ -48,6 +51,7 @@ class Ticking:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.at += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
 
 
 @dataclass
@@ -96,10 +100,10 @@ async def make_world(
     base: str = "http://sandbox.example",
 ) -> AsyncIterator[World]:
     """A world with our fields made; what it sends is checked at the end against P1 and P2."""
-    client = SandboxClient(sandbox)
     clock = Ticking()
-    client.sandbox.clock.run(0)
-    client.sandbox.clock.set(clock.seconds())
+    if sandbox is None:
+        sandbox = Sandbox.practice(clock=SandboxClock(clock.seconds))
+    client = SandboxClient(sandbox)
     recorder = Recorder(transport or AsgiTransport(client.app))
     api = open_api(
         AccountAccess(base, client.api_key, AuthKind.API_KEY),

@@ -27,7 +27,9 @@ def file(tmp_path):
 
 def test_a_file_is_loaded_and_refused_rows_are_written_beside_it(file, capsys):
     first, second = create_company(name="First"), create_company(name="Second")
-    assert import_book.run([str(file), "--tag", "Fair"]) == 1
+    with pytest.raises(Failure, match=r"several companies.*\(First\).*\(Second\)"):
+        import_book.run([str(file)])
+    assert import_book.run([str(file), "--tag", "Fair", "--company", "first"]) == 1
     out = capsys.readouterr().out
     assert "3 rows = 2 new contacts + 1 refused" in out
     assert "1 contacts with No Marketing" in out

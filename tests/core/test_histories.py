@@ -194,11 +194,13 @@ class Histories(RuleBasedStateMachine):
     def write_faults(self, faults: list[Fault]) -> None:
         self.world.audience.faults.next("write", *faults)
 
-    @rule(
-        fault=st.sampled_from([Fault.UNKNOWN, Fault.UNAVAILABLE]), kind=st.sampled_from(["look", "observe"])
-    )
-    def read_faults(self, fault: Fault, kind: str) -> None:
-        self.world.audience.faults.next(kind, Fault.UNAVAILABLE if kind == "observe" else fault)
+    @rule(fault=st.sampled_from([Fault.UNKNOWN, Fault.UNAVAILABLE]))
+    def look_fault(self, fault: Fault) -> None:
+        self.world.audience.faults.next("look", fault)
+
+    @rule()
+    def observe_fault(self) -> None:
+        self.world.audience.faults.next("observe", Fault.UNAVAILABLE)
 
     @rule()
     def land_late(self) -> None:

@@ -37,6 +37,7 @@ def wanted(
     return DesiredMember(contact_id, email, address_key(email), reason, values, field_map.digest(values))
 
 
+OUT = Reason.NO_MARKETING
 IN_STEP = "in step"
 OLD = "old values"
 RELEASED = "released"
@@ -96,6 +97,13 @@ def said_no(digest: bytes, kind: RefusalKind = RefusalKind.FAKE_ADDRESS) -> Refu
     return Refusal(kind, "no", digest=digest)
 
 
+def released_digest(email: str) -> bytes:
+    """What a refused release of contact 7's member at an address is remembered by."""
+    part = slice_of(wanted(reason=OUT), there=(member(email),), synced=linked(email))
+    [change] = make_plan(part, Policy()).changes
+    return change.digest
+
+
 def told(plan: Plan) -> str:
     """The plan's one step in words."""
     [step] = [*plan.changes, *plan.skips]
@@ -126,7 +134,6 @@ class Row:
 
 S, U = MemberStatus.SUBSCRIBED, MemberStatus.UNSUBSCRIBED
 ARCHIVED, CLEANED = MemberStatus.ARCHIVED, MemberStatus.CLEANED
-OUT = Reason.NO_MARKETING
 SENT_B = linked(sent_key=address_key(B), uncertain=False)
 NEVER = SyncedMember(PAT)
 
@@ -272,9 +279,14 @@ ROWS = [
         slice_of(
             wanted(reason=OUT),
             there=(member(),),
-            synced=linked(refusal=said_no(field_map.digest(member(holds=RELEASED).values))),
+            synced=linked(refusal=said_no(released_digest(A))),
         ),
         "left_out",
+    ),
+    Row(
+        "leaves, its release was refused at the address that the person left since",
+        slice_of(wanted(reason=OUT), synced=linked(refusal=said_no(released_digest(A))), moved=member(C)),
+        f"release {C}",
     ),
     # the book's address changed
     Row(

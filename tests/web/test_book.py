@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.test import AsyncRequestFactory
 from django.test import Client as Browser
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -15,6 +16,8 @@ from lockstep.apps.accounts.models import Seat
 from lockstep.apps.accounts.permissions import Role
 from lockstep.apps.book.models import Client, Contact, ListValue
 from lockstep.apps.sync.desired import client_url, contact_url
+from lockstep.web.book import sample
+from lockstep.web.streams import csv_file
 
 pytestmark = pytest.mark.django_db
 
@@ -415,3 +418,62 @@ class TestContacts:
         browser.post(reverse("book:no_marketing", args=[contact.pk]), {"no_marketing": "on"})
         page = browser.get(reverse("book:contact_history", args=[contact.pk])).text
         assert f"Changed by {seat.user.full_name}" in page
+
+
+class TestSampleAndExport:
+    def test_sample_comes_and_goes(self, browser: Browser, seat: Seat) -> None:
+        assert reverse("book:load_sample") in browser.get("/clients").text
+        answer = browser.post(reverse("book:load_sample"), follow=True)
+        assert "The sample book is here." in answer.text
+        assert Client.objects.filter(company=seat.company).count() == sample.CLIENTS
+        own = ClientFactory(company=seat.company)
+        assert "The book holds the sample." in browser.get("/import").text
+        answer = browser.post(reverse("book:remove_sample"), follow=True)
+        assert f"The sample is removed: {sample.CONTACTS} contacts." in answer.text
+        assert list(Client.objects.filter(company=seat.company, deleted_at=None)) == [own]
+        assert "The book holds the sample." not in browser.get("/import").text
+
+    def test_sample_is_for_an_empty_book(self, browser: Browser, seat: Seat) -> None:
+        ClientFactory(company=seat.company)
+        answer = browser.post(reverse("book:load_sample"), follow=True)
+        assert "has clients already" in answer.text
+        assert Client.objects.count() == 1
+
+    @pytest.mark.parametrize("name", ["load_sample", "remove_sample"])
+    def test_sample_needs_who_manages(self, name: str, browser_of: BrowserOf) -> None:
+        browser = browser_of(SeatFactory(role=Role.MANAGER))
+        assert browser.post(reverse(f"book:{name}")).status_code == 403
+
+    def test_export_holds_what_the_list_shows(self, browser: Browser, seat: Seat) -> None:
+        ContactFactory(company=seat.company, first_name="=cmd", no_marketing=True)
+        ContactFactory(company=seat.company, first_name="Other")
+        ContactFactory(first_name="Foreign")
+        file = browser.get(reverse("book:export_contacts"), {"marketing": "no_marketing"})
+        text = b"".join(file.streaming_content).decode("utf-8-sig")
+        assert file["Content-Disposition"] == 'attachment; filename="contacts.csv"'
+        assert "'=cmd" in text
+        assert "Other" not in text
+        assert "Foreign" not in text
+
+    def test_export_needs_the_permission(self, browser_of: BrowserOf) -> None:
+        browser = browser_of(SeatFactory(role=Role.LIMITED))
+        assert browser.get(reverse("book:export_contacts")).status_code == 403
+        assert "Export CSV" not in browser.get("/contacts").text
+
+    @pytest.mark.django_db(transaction=True)
+    async def test_under_asgi_a_file_goes_out_by_and_by(self) -> None:
+        taken = 0
+
+        def lines() -> Iterator[str]:
+            nonlocal taken
+            for number in range(2_000):
+                taken += 1
+                yield f"{number}\n"
+
+        request = AsyncRequestFactory().get("/contacts.csv")
+        content = csv_file(request, lines(), "x.csv").__aiter__()
+        first = await anext(content)
+        assert first.startswith(b"0\n1\n")
+        assert taken < 1_000
+        rest = [chunk async for chunk in content]
+        assert (first + b"".join(rest)).count(b"\n") == 2_000

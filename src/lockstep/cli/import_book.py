@@ -1,13 +1,19 @@
 """``lockstep import``."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockstep.cli.failure import Failure
 from lockstep.cli.surroundings import set_up_django, use_installation
+
+if TYPE_CHECKING:
+    from lockstep.apps.accounts.models import Company
+    from lockstep.apps.book.services.imports import Progress
 
 __all__ = ["run"]
 
@@ -20,7 +26,9 @@ def run(arguments: Sequence[str]) -> int:
         "Loading the same file again changes nothing.",
     )
     parser.add_argument("file", type=Path, help="the .csv or .xlsx file")
-    parser.add_argument("--company", type=int, metavar="N", help="number of the company (default: the first)")
+    parser.add_argument(
+        "--company", metavar="NAME", help="the company's name or number (needed where there are several)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="tell what would happen, and save nothing")
     parser.add_argument(
         "--on-match",
@@ -42,18 +50,14 @@ def run(arguments: Sequence[str]) -> int:
     if not options.file.is_file():
         raise Failure(f"there is no file {options.file}.")
     use_installation()
+    os.environ.setdefault("LOCKSTEP_LOG_LEVEL", "WARNING")  # the person reads the progress instead
     set_up_django()
 
-    from lockstep.apps.accounts.models import Company
     from lockstep.apps.accounts.permissions import Actor
     from lockstep.apps.book.errors import BookError
     from lockstep.apps.book.services.imports import refused_rows_csv, run_import, start_import
 
-    companies = Company.objects.order_by("id")
-    company = companies.filter(pk=options.company).first() if options.company else companies.first()
-    if company is None:
-        raise Failure("there is no such company." if options.company else "there is no company yet.")
-    actor = Actor.lockstep(company)
+    actor = Actor.lockstep(_company(options.company))
     begun = time.monotonic()
     try:
         with options.file.open("rb") as file:
@@ -87,6 +91,23 @@ def run(arguments: Sequence[str]) -> int:
         print(f"{_counted(refused, 'row')} refused; mend and load {target}")
     print(f"{time.monotonic() - begun:.1f} s")
     return 1 if refused else 0
+
+
+def _company(wanted: str | None) -> "Company":
+    """The company that is meant; never a guess among several, since a file in the wrong one is a leak."""
+    from lockstep.apps.accounts.models import Company
+
+    companies = list(Company.objects.order_by("id"))
+    if wanted is not None:
+        companies = [one for one in companies if wanted.casefold() in {str(one.pk), one.name.casefold()}]
+        if not companies:
+            raise Failure(f"there is no such company: {wanted}.")
+    if len(companies) == 1:
+        return companies[0]
+    if not companies:
+        raise Failure("there is no company yet; start Lockstep once (lockstep up).")
+    names = ", ".join(f"{one.pk} ({one.name})" for one in companies)
+    raise Failure(f"there are several companies; name one with --company: {names}.")
 
 
 def _counted(number: int, what: str) -> str:
@@ -126,13 +147,17 @@ def _summary(counts: dict[str, int], *, dry_run: bool) -> list[str]:
 
 
 class _ProgressLine:
-    """One line that is written over at a terminal, nothing anywhere else."""
+    """One line that is written over at a terminal; a line every few seconds anywhere else."""
 
     def __init__(self) -> None:
-        self.shown = sys.stderr.isatty()
+        self._on_terminal = sys.stderr.isatty()
+        self._shown = 0.0
 
-    def __call__(self, progress: object) -> None:
-        if self.shown:
-            end = "\n" if getattr(progress, "percent", 0) >= 100 else ""
-            stage, percent = getattr(progress, "stage", ""), getattr(progress, "percent", 0)
-            print(f"\r\x1b[2K{percent:3} %  {stage}", end=end, file=sys.stderr, flush=True)
+    def __call__(self, progress: "Progress") -> None:
+        line = f"{progress.percent:3} %  {progress.stage}  {_counted(progress.rows, 'row')}"
+        if self._on_terminal:
+            end = "\n" if progress.percent >= 100 else ""
+            print(f"\r\x1b[2K{line}", end=end, file=sys.stderr, flush=True)
+        elif time.monotonic() - self._shown > 5:
+            self._shown = time.monotonic()
+            print(line, file=sys.stderr, flush=True)

@@ -310,7 +310,8 @@ class _Planner:
         """The release of a member, or None where nothing may or need be written, or it was refused before."""
         after = field_map.released(member.values)
         differing = field_map.differing(member.values, after)
-        digest = field_map.digest(after)
+        # With the address: refused at one address, it may be taken at another.
+        digest = field_map.digest((*after, member.hash))
         if member.archived or not differing or _remembered(synced, digest):
             return None
         if self._belongs_to_another(wanted, member):

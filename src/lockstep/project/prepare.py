@@ -1,11 +1,9 @@
-"""Brings a database up to date and fills a new one: the step between a running PostgreSQL and running
-processes.
+"""Brings a database up to date and fills a new one: between a running PostgreSQL and running processes.
 
 ``lockstep up`` runs it in a process of its own, so that the supervisor never loads Django.
 """
 
 from collections.abc import Callable
-from importlib.util import find_spec
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -66,15 +64,14 @@ def create_first_data(*, email: str, password: str, with_sample: bool, say: Call
 
     from lockstep.apps.accounts.models import Company
     from lockstep.apps.accounts.services import create_first_company
+    from lockstep.apps.book.sample import load_sample
 
     with transaction.atomic():
         is_new = not Company.objects.exists()
         company, _ = create_first_company(
             name="Sample Promotions", email=email, password=password, first_name="Alex", last_name="Admin"
         )
-        if is_new and with_sample and find_spec("lockstep.apps.book.sample") is not None:
-            from lockstep.apps.book.sample import load_sample
-
+        if is_new and with_sample:
             say("Loading the sample data")
             load_sample(company)
     user = get_user_model().objects.filter(email__iexact=email, is_active=True).first()

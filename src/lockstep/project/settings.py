@@ -193,6 +193,12 @@ WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = DEBUG
 WHITENOISE_MANIFEST_STRICT = True
 
+FILE_UPLOAD_HANDLERS = [
+    "lockstep.web.uploads.RefuseTooLarge",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
+
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = _environment.text("LOCKSTEP_MAIL_FROM")
 _mail = urlsplit(_environment.text("LOCKSTEP_MAIL_URL"))
 if _mail.scheme in {"smtp", "smtps"}:

@@ -19,6 +19,7 @@ from . import problems
 from .account import Account, Credential
 from .audience import Audience
 from .clock import BadTime, parse_time
+from .courier import Outcome, Post
 from .encode import encode
 from .faults import Fault
 from .problems import Problem
@@ -27,7 +28,7 @@ from .schema import Obj, Shape, check, errors_in
 from .selection import Selection, parse_selection
 from .subscription import Doing
 
-__all__ = ["Api", "Call", "Handler", "Reply", "Request", "Route", "Routes"]
+__all__ = ["Api", "Call", "Handler", "Later", "Reply", "Request", "Route", "Routes"]
 
 JSON = Any
 MAX_COUNT = 1000
@@ -49,15 +50,25 @@ class Request:
     base: str = "http://sandbox/3.0"
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """What a handler gives that must ask an address first: `then` answers by what came of `post`."""
+
+    post: Post
+    then: Callable[[Outcome], JSON]
+
+
 @dataclass(slots=True)
 class Reply:
-    """What goes out. `document` None means an empty body."""
+    """What goes out. `document` None means an empty body. With `later` it is not finished yet
+    (`Api.finish`)."""
 
     status: int
     document: JSON = None
     headers: dict[str, str] = field(default_factory=dict)
     route: str = ""
     account: Account | None = None
+    later: Later | None = None
 
     def body(self) -> bytes:
         """The bytes on the wire."""
@@ -170,7 +181,7 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-Handler = Callable[[Call], Reply | JSON]
+Handler = Callable[[Call], Reply | Later | JSON]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +242,7 @@ class Api:
 
     def __init__(self, sandbox: Sandbox, collections: Iterable[Routes]) -> None:
         self.sandbox = sandbox
+        sandbox.api = self
         self._tree: dict[str, Any] = {}
         self.routes: list[Route] = []
         for routes in collections:
@@ -240,6 +252,14 @@ class Api:
                 for part in _parts(route.pattern):
                     node = node.setdefault("{}" if part.startswith("{") else part, {})
                 node.setdefault("", {})[route.method] = route
+
+    @staticmethod
+    def request(
+        method: str, path: str, query: Mapping[str, str], secret: str, body: str, base: str, ip: str
+    ) -> Request:
+        """A request as if it came in with this key; for what calls the API from inside."""
+        headers = {"authorization": f"Bearer {secret}"}
+        return Request(method, path, query, headers, body.encode(errors="replace"), ip, base)
 
     def answer(self, request: Request, request_id: str, faults: tuple[Fault, ...] = ()) -> Reply:
         """The reply to a request; never raises Problem."""
@@ -260,7 +280,7 @@ class Api:
             pattern_names = [part[1:-1] for part in _parts(route.pattern) if part.startswith("{")]
             params = dict(zip(pattern_names, names, strict=True))
             given = route.handler(Call(self.sandbox, account, credential, request, params, faults))
-            reply = given if isinstance(given, Reply) else Reply(204 if given is None else 200, given)
+            reply = _reply(given)
         except Problem as problem:
             reply = Reply(problem.status, problem.document(request_id), dict(problem.headers))
         route = next(iter(found.values()), None)
@@ -268,6 +288,19 @@ class Api:
         reply.account = who[0] if who else None
         self._dress(reply, request, request_id, route)
         return reply
+
+    def finish(self, reply: Reply, outcome: Outcome, request: Request, request_id: str) -> Reply:
+        """The finished answer of one that had to ask an address first; never raises Problem."""
+        if reply.later is None:
+            return reply
+        try:
+            finished = _reply(reply.later.then(outcome))
+        except Problem as problem:
+            finished = Reply(problem.status, problem.document(request_id), dict(problem.headers))
+        finished.route, finished.account = reply.route, reply.account
+        found, _ = self._find(request.path)
+        self._dress(finished, request, request_id, next(iter(found.values()), None))
+        return finished
 
     def authenticate(self, request: Request, faults: tuple[Fault, ...] = ()) -> tuple[Account, Credential]:
         """Who asks (contract, 1.3). Raises Problem."""
@@ -312,6 +345,16 @@ class Api:
         if reply.document is not None:
             kind = "problem+json" if failed else "json"
             reply.headers["Content-Type"] = f"application/{kind}; charset=utf-8"
+
+
+def _reply(given: Reply | Later | JSON) -> Reply:
+    match given:
+        case Reply():
+            return given
+        case Later():
+            return Reply(202, later=given)
+        case _:
+            return Reply(204 if given is None else 200, given)
 
 
 def _parts(path: str) -> list[str]:

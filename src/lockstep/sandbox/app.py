@@ -12,9 +12,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import control, oauth_pages, pages
+from . import batch_results, control, oauth_pages, pages
 from .api import Api
 from .door import ApiDoor, Sleep
+from .heart import Heart
 from .routes import COLLECTIONS
 from .sandbox import Sandbox
 
@@ -38,21 +39,32 @@ class SandboxApp:
     ) -> None:
         self.sandbox = sandbox
         self.api = Api(sandbox, COLLECTIONS)
-        #: How many requests could have changed something; tells whether a snapshot is due.
+        #: How many requests and events could have changed something; tells whether a snapshot is due.
         self.writes = 0
         self._door = ApiDoor(sandbox, self.api, sleep=sleep)
         self._rest: ASGIApp = Starlette(
             routes=[
                 Mount("/oauth2", routes=oauth_pages.routes(sandbox, api_endpoint)),
                 Mount("/_sandbox", routes=control.routes(sandbox, state_file)),
+                *batch_results.routes(sandbox),
                 *pages.routes(sandbox),
             ]
         )
+        self._heart = Heart(self._tick)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         if scope.get("method") not in ("GET", "HEAD"):
             self.writes += 1
+        await self._answer(path, scope, receive, send)
+        self._heart.beat()
+
+    def _tick(self) -> bool:
+        """Let happen what is due; is anything still to come?"""
+        self.writes += self.sandbox.tick()
+        return self.sandbox.is_busy()
+
+    async def _answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (path == "/3.0" or path.startswith("/3.0/")):
             await self._door(scope, receive, send)
         elif scope["type"] == "http" and _is_foreign(scope):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import lru_cache
 
-__all__ = ["BadTime", "Clock", "iso", "parse_time"]
+__all__ = ["BadTime", "Clock", "iso", "parse_time", "webhook_time"]
 
 
 class BadTime(ValueError):
@@ -66,6 +66,11 @@ def iso(second: int | None) -> str:
     if second is None:
         return ""
     return dt.datetime.fromtimestamp(second, dt.UTC).isoformat()
+
+
+def webhook_time(second: int) -> str:
+    """`2024-05-06 07:08:09`: UTC without saying so (contract, section 8)."""
+    return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def parse_time(text: str) -> int | None:

@@ -14,6 +14,7 @@ import uvicorn
 
 from .account import Credential
 from .app import SandboxApp, create_app
+from .courier import HttpTransport, ThreadCourier
 from .oauth import OAuthApp
 from .sandbox import DEFAULT_API_KEY, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Latency, Sandbox
 from .snapshot import BadSnapshot, load, save
@@ -55,6 +56,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="snapshot file: read at start if there, written at the end"
     )
+    parser.add_argument(
+        "--webhooks-anywhere",
+        action="store_true",
+        help="let webhooks call any address; by default only this machine's own",
+    )
     parser.add_argument("--seed", type=int, default=1, help="seed of ids and dice (default: %(default)s)")
     return parser
 
@@ -77,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"lockstep sandbox: {error}\n")
             return 2
         _open_to(sandbox, options)
+    if options.webhooks_anywhere:
+        sandbox.courier = ThreadCourier(HttpTransport(anywhere=True))
     if options.latency:
         sandbox.latency = Latency(options.latency)
     app = create_app(sandbox, api_endpoint=options.api_endpoint, state_file=state)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import happenings, marketer, seeding, snapshot
+from . import happenings, marketer, seeding, snapshot, webhook_desk
 from .clock import BadTime, iso, parse_time
 from .faults import KINDS, BadFault
 from .merge_field import BadValue
@@ -102,6 +102,14 @@ def routes(sandbox: Sandbox, state_file: Path | None) -> list[Route]:
             }
         )
 
+    async def deliveries(request: Request) -> Response:
+        query = request.query_params
+        return JSONResponse(
+            webhook_desk.deliveries(
+                sandbox, after=int(query.get("after", 0)), webhook=query.get("webhook", "")
+            )
+        )
+
     async def counts(request: Request) -> Response:
         return JSONResponse(
             [
@@ -127,6 +135,12 @@ def routes(sandbox: Sandbox, state_file: Path | None) -> list[Route]:
             "/campaigns/send", _post(lambda given: marketer.send_campaign(sandbox, **given)), methods=["POST"]
         ),
         Route("/campaigns/play", _post(lambda given: marketer.play(sandbox, **given)), methods=["POST"]),
+        Route("/webhooks", _get(lambda: webhook_desk.list_webhooks(sandbox)), methods=["GET"]),
+        Route(
+            "/webhooks/enable", _post(lambda given: webhook_desk.enable(sandbox, **given)), methods=["POST"]
+        ),
+        Route("/webhooks/fire", _post(lambda given: webhook_desk.fire(sandbox, **given)), methods=["POST"]),
+        Route("/deliveries", deliveries, methods=["GET"]),
         Route("/revoke", _post(lambda given: happenings.revoke(sandbox, **given)), methods=["POST"]),
         Route("/users", _post(lambda given: happenings.set_user(sandbox, **given)), methods=["POST"]),
         Route("/faults", faults, methods=["GET", "POST", "DELETE"]),

@@ -112,6 +112,9 @@ class ApiDoor:
                 case "unavailable":
                     return _plain(503, b"", "text/html")
         reply = self._api.answer(request, request_id, faults)
+        if reply.later is not None:
+            outcome = await sandbox.courier.ask(reply.later.post)
+            reply = self._api.finish(reply, outcome, request, request_id)
         return reply, reply.body()
 
     def _latency(self, faults: tuple[Fault, ...]) -> float:

@@ -34,7 +34,13 @@ KINDS: dict[str, tuple[str, dict[str, float]]] = {
     "user_disabled": ("403 User Disabled", {}),
     "audience_deleted": ("404 for everything below an audience", {}),
     "plan_limit": ("new contacts are refused because the plan is full", {}),
+    "hook_late": ("a webhook call comes `seconds` of simulated time late", {"seconds": 600}),
+    "hook_twice": ("a webhook call comes twice", {}),
+    "hook_never": ("a webhook call does not come at all", {}),
+    "hook_disorder": ("webhook calls come in any order within `seconds` of simulated time", {"seconds": 30}),
 }
+#: Kinds that strike webhook calls; for them a rule's method is HOOK and its path `/<webhook id>/<event>`.
+HOOK = "HOOK"
 
 
 class BadFault(ValueError):
@@ -127,6 +133,8 @@ class FaultBook:
     def striking(self, method: str, path: str, ids: Ids) -> Iterator[Fault]:
         """The faults for this request; counts it."""
         for rule in self.rules.values():
+            if rule.fault.kind.startswith("hook_") is not (method == HOOK):
+                continue
             if (rule.method and rule.method.upper() != method) or not re.search(rule.path, path):
                 continue
             rule.seen += 1

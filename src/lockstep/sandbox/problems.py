@@ -255,3 +255,23 @@ def no_such_static_segment(segment_id: int) -> Problem:
         "Resource Not Found",
         f"A Static Segment with an id of {segment_id} does not exist for this list.",
     )
+
+
+def webhook_unreachable(status: int) -> Problem:
+    """The validating GET was not answered with 200 (contract, 8; text from codegen issue 11)."""
+    return invalid_resource(
+        (
+            "url",
+            f"We couldn't verify the URL is working. Please double check and try again. HTTP Code: {status}",
+        )
+    )
+
+
+def too_many_batches(limit: int) -> Problem:
+    # INFERRED: the limit is documented (contract, 6), its text is not.
+    return Problem(429, "Too Many Requests", f"You have more than {limit} pending batch requests.")
+
+
+def too_many_batch_webhooks(limit: int) -> Problem:
+    # INFERRED: the limit is documented (contract, 6), its text is not.
+    return Problem(400, "Bad Request", f"You have reached the limit of {limit} batch webhooks.")

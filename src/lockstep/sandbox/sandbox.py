@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import campaign
+from . import campaign, webhook
 from .account import Account, Credential, User
 from .audience import Audience
 from .clock import Clock
+from .courier import Courier, HttpTransport, ThreadCourier
 from .events import EventBus
 from .faults import FaultBook
 from .ids import Ids
@@ -20,6 +21,9 @@ from .request_log import RequestLog
 from .schedule import Schedule
 from .subscription import Doing, create
 from .switches import Switches
+
+if TYPE_CHECKING:
+    from .api import Api
 
 __all__ = ["DEFAULT_API_KEY", "DEFAULT_CLIENT_ID", "DEFAULT_CLIENT_SECRET", "Latency", "Sandbox"]
 
@@ -74,7 +78,12 @@ class Sandbox:
     """
 
     def __init__(
-        self, *, seed: int = 1, clock: Clock | None = None, switches: Switches | None = None
+        self,
+        *,
+        seed: int = 1,
+        clock: Clock | None = None,
+        switches: Switches | None = None,
+        courier: Courier | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.ids = Ids(seed)
@@ -87,6 +96,11 @@ class Sandbox:
         self.schedule = Schedule()
         self.events = EventBus()
         self.events.subscribe(lambda event: campaign.hear(self, event))
+        self.events.subscribe(lambda event: webhook.hear(self, event))
+        #: Who carries webhook calls out of here; loopback only by default.
+        self.courier: Courier = courier or ThreadCourier(HttpTransport())
+        #: The API over this sandbox, for operations of batches; set by whoever makes it.
+        self.api: Api | None = None
         self.in_flight: Counter[int] = Counter()
         self._stores: dict[str, Any] = {}
         self._saved_stores: dict[str, Any] = {}
@@ -269,9 +283,14 @@ class Sandbox:
                 merges = {"merge_fields": {"FNAME": first, "LNAME": last}}
                 create(audience, f"{local}@club.example", "subscribed", merges, doing)
 
-    def tick(self) -> None:
-        """Do what has become due; called on every request and whenever the clock is moved."""
-        self.schedule.run_due(self.clock.now())
+    def tick(self) -> int:
+        """Do what has become due, and return how much; called on every request, whenever the clock is moved,
+        and between requests while anything is to come."""
+        return self.courier.collect() + self.schedule.run_due(self.clock.now())
+
+    def is_busy(self) -> bool:
+        """Is anything still to come: by the clock, or as an answer to a webhook call?"""
+        return bool(self.schedule) or self.courier.outstanding() > 0
 
 
 def _always() -> bool:

@@ -24,6 +24,7 @@ __all__ = [
     "STRING",
     "TIME",
     "AnyOf",
+    "Anything",
     "Array",
     "Enum",
     "Map",
@@ -201,6 +202,13 @@ class Obj(Shape):
             if shape is None or (inner is None and self._nullable):
                 continue
             yield from shape.errors(inner, f"{field}.{key}" if field else key)
+
+
+class Anything(Shape):
+    """Any value."""
+
+    def errors(self, value: JSON, field: str) -> Iterator[FieldError]:
+        return iter(())
 
 
 STRING = Scalar("string", str)

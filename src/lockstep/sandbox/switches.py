@@ -13,6 +13,7 @@ _CHOICES = {
     "batch_compliance": ("silent", "error"),
     "long_text": ("reject", "truncate", "keep"),
     "stored_address": ("refuse", "ignore"),
+    "webhook_retries": ("growing", "even"),
 }
 
 
@@ -46,6 +47,17 @@ class Switches:
     plan_limit: int = 0
     #: New audiences come with BIRTHDAY and COMPANY too, as in newer accounts (contract, 3.3).
     newer_default_fields: bool = False
+    #: Simulated seconds between an event and its webhook call.
+    webhook_delay_seconds: int = 0
+    #: Repeats of a webhook call that is not taken: `growing` gaps for 75 minutes, or `even` ones, twenty
+    #: times every twenty minutes (contract, 8). Then the webhook is disabled.
+    webhook_retries: str = "growing"
+    #: Leave `data[action]` out of unsubscribe calls, as was seen (trap 34).
+    webhook_omits_action: bool = False
+    #: Simulated seconds that a batch stays in each of pending, preprocessing and finalizing.
+    batch_stage_seconds: int = 1
+    #: Operations of a batch per simulated second; 0 = all at once. Sixteen was seen (contract, 6).
+    batch_operations_per_second: int = 100
 
     def set(self, name: str, value: Any) -> None:
         """Change one switch; raises ValueError for an unknown name or a value it does not take."""

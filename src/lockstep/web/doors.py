@@ -11,7 +11,14 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -47,7 +54,7 @@ def seats_of(request: HttpRequest) -> list[Seat]:
         kept = []
         if user is not None and user.is_authenticated:
             kept = list(Seat.objects.filter(user=user).select_related("company", "user").order_by("id"))
-        request._seats = kept  # type: ignore[attr-defined]  -- kept with the request, as Django does
+        request._seats = kept  # type: ignore[attr-defined]  # kept with the request, as Django does
     return kept
 
 
@@ -60,7 +67,7 @@ def current_seat(request: HttpRequest) -> Seat | None:
 
 def door(
     permission: Permission, *, nav: str = "", methods: Collection[str] = ("GET",)
-) -> Callable[[Callable[Concatenate[AskedRequest, P], HttpResponse]], Callable[..., HttpResponse]]:
+) -> Callable[[Callable[Concatenate[AskedRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Let in who is signed in, has a seat and holds the permission; `nav` is the part of the sidebar.
 
     Without a session the answer leads to sign-in and back; a person without a
@@ -69,9 +76,11 @@ def door(
     (HEAD comes with GET).
     """
 
-    def wrap(view: Callable[Concatenate[AskedRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    def wrap(
+        view: Callable[Concatenate[AskedRequest, P], HttpResponseBase],
+    ) -> Callable[..., HttpResponseBase]:
         @functools.wraps(view)
-        def behind_door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def behind_door(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method not in methods and not (request.method == "HEAD" and "GET" in methods):
                 return HttpResponseNotAllowed(list(methods))
             if not request.user.is_authenticated:
@@ -123,8 +132,8 @@ def answer(
 
     A restored page of the browser's history is always answered in full.
     """
-    htmx = getattr(request, "htmx", None)
-    as_fragment = bool(fragment) and bool(htmx) and not htmx.history_restore_request
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    as_fragment = bool(fragment) and bool(htmx) and not (htmx and htmx.history_restore_request)
     name = f"{template}#{fragment}" if as_fragment else template
     html = render_to_string(name, context, request)
     if as_fragment:

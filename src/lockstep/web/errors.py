@@ -6,6 +6,7 @@ place instead of a page that would land in the middle of a table.
 
 from __future__ import annotations
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
@@ -46,6 +47,10 @@ def error_response(request: HttpRequest, status: int, reason: str = "") -> HttpR
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return error_response(
+            request, 400, "The file is too large. Split it into several files and load each."
+        )
     return error_response(request, 400)
 
 

@@ -13,9 +13,11 @@ from lockstep.apps.book.queries import (
     clients_page,
     contact_details,
     contacts_page,
+    filters,
     history_page,
     list_values,
     reps,
+    search,
     sidebar_counts,
     tags,
 )
@@ -89,6 +91,27 @@ def test_what_does_not_fit_is_not_found(actor, kestrel, text):
 def test_nothing_typed_breaks_the_search(actor, kestrel, text):
     clients_page(actor, ClientFilter(search=text))
     contacts_page(actor, ContactFilter(search=text))
+
+
+def test_a_search_of_two_letters_that_fits_too_many_is_cut_and_says_so(actor, monkeypatch):
+    monkeypatch.setattr(search, "SHORT_LIMIT", 3)
+    monkeypatch.setattr(filters, "SHORT_LIMIT", 3)
+    client = ClientFactory(company=actor.company, name="K")
+    for n in range(5):
+        ContactFactory(client=client, first_name=f"Dana{n}")
+    cut = contacts_page(actor, ContactFilter(search="da"))
+    assert (len(cut.rows), cut.total, cut.total_is_exact) == (3, 3, False)
+    whole = contacts_page(actor, ContactFilter(search="dan"))
+    assert (len(whole.rows), whole.total, whole.total_is_exact) == (5, 5, True)
+
+
+def test_a_narrowed_list_is_counted_no_further_than_anybody_reads(actor, monkeypatch):
+    monkeypatch.setattr(filters, "COUNT_LIMIT", 2)
+    for _n in range(3):
+        ClientFactory(company=actor.company)
+    page = clients_page(actor, ClientFilter(active=True))
+    assert (len(page.rows), page.total, page.total_is_exact) == (3, 2, False)
+    assert clients_page(actor).total == 3
 
 
 @pytest.mark.parametrize("sort", ["name", "-name", "changed", "-changed"])

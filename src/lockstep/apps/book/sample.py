@@ -25,7 +25,7 @@ from lockstep.apps.book.services.list_values import add_starting_values
 from lockstep.apps.book.services.tags import ensure_tags
 from lockstep.apps.book.statistics import refresh_statistics
 
-__all__ = ["MARK", "domain_of", "generate_book", "load_sample", "remove_sample"]
+__all__ = ["MARK", "domain_of", "generate_book", "has_sample", "load_sample", "remove_sample"]
 
 MARK = "sample-"
 """What the external ids of sample clients and contacts begin with."""
@@ -59,6 +59,11 @@ def remove_sample(company: Company) -> int:
     made.update(deleted_at=now, updated_at=now, external_id="")
     Contact.objects.filter(company=company, external_id__startswith=MARK).update(external_id="")
     return gone
+
+
+def has_sample(company: Company) -> bool:
+    """Whether the book holds anything of the sample."""
+    return Client.objects.filter(company=company, external_id__startswith=MARK, deleted_at=None).exists()
 
 
 def _ascii(text: str) -> str:

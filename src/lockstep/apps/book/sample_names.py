@@ -217,7 +217,7 @@ LONG_TAGS = (
     "Approves orders above ten thousand dollars",
     "Prefers samples before any quotation",
     "Met at the Las Vegas trade show in January",
-    "Birthday gift every October — chocolate, never nuts",
+    "Birthday gift every October — chocolate without nuts",
     "Größe XL für Textilien",
     "Speaks français",
     "☕ Sends referrals from the roasters’ association",

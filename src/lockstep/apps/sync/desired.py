@@ -125,7 +125,12 @@ def _desired(row: tuple[Any, ...], names: Names) -> DesiredMember:
 
 def contact_url(contact_id: int) -> str:
     """The contact's page, as it stands in the audience field Contact URL."""
-    return f"{settings.LOCKSTEP_BASE_URL}/contacts/{contact_id}/"
+    return f"{contact_urls()}{contact_id}/"
+
+
+def contact_urls() -> str:
+    """What the Contact URL of every contact begins with; the id and a slash follow."""
+    return f"{settings.LOCKSTEP_BASE_URL}/contacts/"
 
 
 def client_url(client_id: int) -> str:

@@ -18,7 +18,7 @@ from lockstep.core.plan import AddMember, Change, ReleaseMember, RenameMember, U
 _INSERT = """
 INSERT INTO sync_syncevent (company_id, connection_id, run_id, contact_id, kind, differing, text, at)
 SELECT %(company)s, %(connection)s, %(run)s, n.contact_id, n.kind, n.differing::jsonb, n.text, %(now)s
-FROM {rows}
+FROM n
 """
 
 

@@ -11,8 +11,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from lockstep.apps.connections.models import Connection
+from lockstep.apps.sync.desired import contact_urls
 from lockstep.apps.sync.models import ObservedRecord
 from lockstep.apps.sync.rows import execute_rows
+from lockstep.core import field_map
 from lockstep.core.identity import SubscriberHash
 from lockstep.core.member import ObservedMember
 
@@ -38,19 +40,19 @@ class Seen:
 
 _UPSERT = """
 WITH moved AS (
-    DELETE FROM sync_observedrecord o USING {rows}
+    DELETE FROM sync_observedrecord o USING n
     WHERE o.connection_id = %(connection)s AND n.contact_key <> '' AND o.contact_key = n.contact_key
       AND o.member_hash <> n.member_hash AND n.status <> ''
     RETURNING o.email, o.contact_key
 ), before AS (
-    SELECT o.member_hash, o.email, o.status, o.values, o.contact_key FROM sync_observedrecord o
-    WHERE o.connection_id = %(connection)s AND o.member_hash = ANY(%(_member_hash)s::text[])
+    SELECT o.member_hash, o.email, o.status, o.values FROM sync_observedrecord o
+    WHERE o.connection_id = %(connection)s AND o.member_hash IN (SELECT n.member_hash FROM n)
 ), written AS (
     INSERT INTO sync_observedrecord AS o (connection_id, member_hash, email, status, values, contact_key,
         web_id, rating, last_changed, audit, observed_at)
     SELECT %(connection)s, n.member_hash, n.email, n.status, n.values::jsonb, n.contact_key, n.web_id,
         n.rating, n.last_changed, %(audit)s, %(now)s
-    FROM {rows}
+    FROM n
     ON CONFLICT (connection_id, member_hash) DO UPDATE SET
         email = CASE WHEN excluded.email <> '' THEN excluded.email ELSE o.email END,
         status = excluded.status, values = excluded.values,
@@ -66,8 +68,7 @@ SELECT lower(btrim(email)), contact_key FROM moved
 UNION ALL
 SELECT lower(btrim(coalesce(nullif(w.email, ''), b.email, ''))), w.contact_key
 FROM written w LEFT JOIN before b USING (member_hash)
-WHERE (b.status, b.values, b.email, b.contact_key)
-    IS DISTINCT FROM (w.status, w.values, w.email, w.contact_key)
+WHERE (b.status, b.values, b.email) IS DISTINCT FROM (w.status, w.values, w.email)
 """
 
 
@@ -121,22 +122,62 @@ def finish_audit(connection: Connection, audit: int) -> int:
             [connection.pk, audit, connection.audit_began_at],
         )
         mark_owners(connection.pk, [Seen(*row) for row in cursor.fetchall()])
+        cursor.execute(_LINK_STRAYS, _stray_parameters(connection.pk))
         # The plans of the push would otherwise be made for the empty table of a minute ago.
         cursor.execute("ANALYZE sync_observedrecord")
     Connection.objects.filter(pk=connection.pk).update(mirror_complete_at=connection.audit_began_at)
     return ObservedRecord.objects.filter(connection_id=connection.pk).exclude(status="").count()
 
 
+# The safety net of `core.ports.Store.finish_audit`: what a lost write left behind unseen. A member that a
+# contact that fits owns is the planner's to recognise; here that only spares most of the marks.
+_LINK_STRAYS = """
+WITH active AS (
+    SELECT lower(btrim(o.email)) AS key, o.contact_key, o.values ->> %(contact_url)s AS url
+    FROM sync_observedrecord o
+    WHERE o.connection_id = %(connection)s AND o.status NOT IN ('', 'archived')
+      AND o.values ->> %(sync_status)s = %(active)s
+), named AS (
+    SELECT key, contact_key, substring(url FROM length(%(urls)s) + 1) AS rest FROM active
+    WHERE starts_with(url, %(urls)s)
+), strays AS (
+    SELECT DISTINCT ON (r.id) r.id, named.key FROM named
+    JOIN sync_memberrecord r ON r.connection_id = %(connection)s
+        AND r.contact_id = CASE WHEN named.rest ~ '^[0-9]{1,18}/$' THEN rtrim(named.rest, '/')::bigint END
+    WHERE named.key NOT IN (r.synced_key, r.sent_key)
+      AND (named.contact_key = '' OR named.contact_key <> r.contact_key)
+      AND NOT EXISTS (SELECT FROM sync_memberrecord w WHERE w.connection_id = %(connection)s
+          AND w.wanted_key = named.key AND w.wanted_key <> '' AND w.reason = 'fits')
+    ORDER BY r.id, named.key
+), linked AS (
+    UPDATE sync_memberrecord r SET sent_key = strays.key FROM strays WHERE r.id = strays.id
+    RETURNING r.contact_id
+)
+INSERT INTO sync_mark (connection_id, contact_id, marked_at)
+SELECT %(connection)s, contact_id, clock_timestamp() FROM linked
+"""
+
+
+def _stray_parameters(connection_id: int) -> dict[str, object]:
+    return {
+        "connection": connection_id,
+        "contact_url": field_map.CONTACT_URL,
+        "sync_status": field_map.SYNC_STATUS,
+        "active": field_map.ACTIVE,
+        "urls": contact_urls(),
+    }
+
+
 _MARK_OWNERS = """
 INSERT INTO sync_mark (connection_id, contact_id, marked_at)
 SELECT %(connection)s, contact_id, clock_timestamp() FROM (
-    SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.synced_key = n.key
+    SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.synced_key = n.key
         WHERE r.connection_id = %(connection)s AND r.synced_key <> ''
-    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.wanted_key = n.key
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.wanted_key = n.key
         WHERE r.connection_id = %(connection)s AND r.wanted_key <> ''
-    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.sent_key = n.key
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.sent_key = n.key
         WHERE r.connection_id = %(connection)s AND r.sent_key <> ''
-    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN {rows} ON r.contact_key = n.contact_key
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN n ON r.contact_key = n.contact_key
         WHERE r.connection_id = %(connection)s AND r.contact_key <> '') owners
 """
 

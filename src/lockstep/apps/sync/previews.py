@@ -43,7 +43,7 @@ def write_rows(run_id: int, part: Slice, plan: Plan) -> None:
     rows += [_of_skip(skip, part) for skip in plan.skips if skip.reason is Reason.FITS]
     execute_rows(
         """INSERT INTO sync_planrow (run_id, contact_id, step, differing, text)
-           SELECT %(run)s, n.contact_id, n.step, n.differing::jsonb, n.text FROM {rows}""",
+           SELECT %(run)s, n.contact_id, n.step, n.differing::jsonb, n.text FROM n""",
         [("contact_id", "bigint"), ("step", "text"), ("differing", "text"), ("text", "text")],
         rows,
         {"run": run_id},

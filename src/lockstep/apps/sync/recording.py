@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from django.db.models import F
 from django.utils import timezone
@@ -58,7 +58,7 @@ SELECT %(company)s, %(connection)s, n.contact_id, n.reason, n.state, n.wanted_ke
     CASE WHEN n.link = 'adopt' THEN %(now)s::timestamptz END,
     CASE WHEN n.link = 'adopt' THEN %(now)s::timestamptz END,
     FALSE, FALSE, '', '', '', ''::bytea
-FROM {rows}
+FROM n
 ON CONFLICT (connection_id, contact_id) DO UPDATE SET
     reason = excluded.reason, state = excluded.state,
     wanted_key = excluded.wanted_key, wanted_digest = excluded.wanted_digest,
@@ -119,7 +119,6 @@ def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: P
     for link, some in rows.items():
         execute_rows(_PLAN.replace("{link}", _LINKS[link]), _PLAN_COLUMNS, some, extra)
     looking = [skip.contact_id for skip in plan.skips if skip.answer is Answer.LOOK]
-    _delete_marks(connection.pk, part.receipts)
     mark_contacts(connection.pk, looking)
     if run_id is not None:
         answered = Counter(
@@ -179,21 +178,11 @@ def _member(part: Slice, skip: Skip) -> ObservedMember | None:
     return part.moved.get(skip.contact_id)
 
 
-def _delete_marks(connection_id: int, receipts: Mapping[int, int]) -> None:
-    execute_rows(
-        """DELETE FROM sync_mark m USING {rows}
-           WHERE m.connection_id = %(connection)s AND m.contact_id = n.contact_id AND m.id <= n.upto""",
-        [("contact_id", "bigint"), ("upto", "bigint")],
-        list(receipts.items()),
-        {"connection": connection_id},
-    )
-
-
 def mark_contacts(connection_id: int, contact_ids: Sequence[int]) -> None:
     """“Look again at these contacts”: append marks."""
     execute_rows(
         """INSERT INTO sync_mark (connection_id, contact_id, marked_at)
-           SELECT %(connection)s, n.contact_id, clock_timestamp() FROM {rows}""",
+           SELECT %(connection)s, n.contact_id, clock_timestamp() FROM n""",
         [("contact_id", "bigint")],
         [(contact,) for contact in contact_ids],
         {"connection": connection_id},
@@ -212,7 +201,7 @@ UPDATE sync_memberrecord r SET
     created_by_us = n.created OR (r.created_by_us AND r.member_hash IN ('', n.member_hash)),
     refusal_kind = '', refusal_text = '', refusal_field = '', refusal_digest = ''::bytea,
     first_synced_at = coalesce(r.first_synced_at, %(now)s), synced_at = %(now)s
-FROM {rows}
+FROM n
 WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id
 """
 
@@ -229,7 +218,7 @@ _APPLIED_COLUMNS = [
 _RELEASED = """
 UPDATE sync_memberrecord r SET uncertain = FALSE, synced_digest = ''::bytea,
     refusal_kind = '', refusal_text = '', refusal_field = '', refusal_digest = ''::bytea, synced_at = %(now)s
-FROM {rows} WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id
+FROM n WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id
 """
 
 _REFUSED = """
@@ -237,7 +226,7 @@ UPDATE sync_memberrecord r SET uncertain = FALSE, asked = FALSE,
     state = CASE WHEN r.reason <> 'fits' THEN '' WHEN n.look_again THEN r.state ELSE 'failed' END,
     refusal_kind = n.kind, refusal_text = n.text, refusal_field = n.field, refusal_digest = n.digest,
     refused_at = %(now)s
-FROM {rows} WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id
+FROM n WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id
 """
 
 _REFUSED_COLUMNS = [
@@ -250,7 +239,7 @@ _REFUSED_COLUMNS = [
 ]
 
 _CERTAIN = """
-UPDATE sync_memberrecord r SET uncertain = FALSE FROM {rows}
+UPDATE sync_memberrecord r SET uncertain = FALSE FROM n
 WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id
 """
 
@@ -322,7 +311,7 @@ def _refused_row(outcome: Refused) -> tuple[object, ...]:
 # Batch answers don't tell a member's `contact_id` (contract 5); the next reading does. With it, a member
 # is recognised after the person changed the address at Mailchimp.
 _LEARN_CONTACT_KEYS = """
-UPDATE sync_memberrecord r SET contact_key = n.contact_key FROM {rows}
+UPDATE sync_memberrecord r SET contact_key = n.contact_key FROM n
 WHERE r.connection_id = %(connection)s AND r.synced_key = n.key AND r.contact_key = '' AND r.synced_key <> ''
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import msgspec
@@ -21,11 +21,15 @@ from lockstep.core.planner import Slice
 _OBSERVED_COLUMNS = "member_hash, email, status, values, contact_key, web_id, rating, last_changed"
 
 
-def read_marks(connection_id: int, limit: int, but: Set[int]) -> dict[int, int]:
-    """Up to `limit` marked contacts with the highest mark read for each; oldest marks first."""
+def read_marks(connection_id: int, limit: int, but: Set[int]) -> dict[int, list[int]]:
+    """Up to `limit` marks, oldest first, by the contact they are on.
+
+    The ids themselves, for `delete_marks`: an id below them may belong to a transaction
+    that has not committed yet, and appear later.
+    """
     with database.cursor() as cursor:
         cursor.execute(
-            """SELECT contact_id, max(id) FROM (
+            """SELECT contact_id, array_agg(id ORDER BY id) FROM (
                    SELECT contact_id, id FROM sync_mark
                    WHERE connection_id = %s AND contact_id <> ALL(%s::bigint[])
                    ORDER BY id LIMIT %s) oldest
@@ -35,13 +39,19 @@ def read_marks(connection_id: int, limit: int, but: Set[int]) -> dict[int, int]:
         return dict(cursor.fetchall())
 
 
-def closed_slice(
-    connection: Connection, marks: dict[int, int], but: Set[int], *, nobody_fits: bool = False
-) -> Slice:
+def delete_marks(ids: Sequence[int]) -> None:
+    """These were read, and what they asked for is recorded."""
+    with database.cursor() as cursor:
+        cursor.execute("DELETE FROM sync_mark WHERE id = ANY(%s)", [list(ids)])
+
+
+def closed_slice(connection: Connection, marks: Mapping[int, int], *, nobody_fits: bool = False) -> Slice:
     """The marked contacts and everybody who shares an address with them, now or when last looked at.
 
     The latter come without a mark of their own: a contact that lost or won a
-    shared address needs an answer too, though nobody touched it.
+    shared address needs an answer too, though nobody touched it. That holds for
+    contacts that a call concerns right now as well: who leaves them for later
+    must know of them, or nobody would ever look.
     """
     with database.cursor() as cursor:
         cursor.execute(
@@ -61,7 +71,7 @@ def closed_slice(
         ids = {row[0] for row in cursor.fetchall()} | marks.keys()
     preferences = Preferences.from_json(connection.preferences)
     desired = read_desired(
-        connection.company_id, preferences, contact_ids=sorted(ids - but), nobody_fits=nobody_fits
+        connection.company_id, preferences, contact_ids=sorted(ids), nobody_fits=nobody_fits
     )
     return _slice(connection, preferences, desired, marks, nobody_fits=nobody_fits)
 
@@ -81,7 +91,7 @@ def _slice(
     connection: Connection,
     preferences: Preferences,
     desired: Sequence[DesiredMember],
-    receipts: dict[int, int],
+    receipts: Mapping[int, int],
     *,
     nobody_fits: bool,
 ) -> Slice:

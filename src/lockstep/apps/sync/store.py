@@ -48,6 +48,8 @@ class PostgresStore:
     _control: Control = field(default_factory=Control)
     _control_at: float = float("-inf")
     _audit: int = 0
+    _marks: dict[int, list[int]] = field(default_factory=dict)
+    """The marks behind the receipts of the slice taken last: a slice's plan is recorded before the next."""
 
     async def do(self, work: Callable[[], _Value]) -> _Value:
         """One piece of synchronous database work, in a transaction, on the store's thread."""
@@ -63,10 +65,11 @@ class PostgresStore:
     async def next_slice(self, limit: int, but: Set[int]) -> Slice | None:
         def work() -> Slice | None:
             dispatch_changes(self.company_id)
-            marks = slices.read_marks(self.connection_id, limit, but)
-            if not marks:
+            self._marks = slices.read_marks(self.connection_id, limit, but)
+            if not self._marks:
                 return None
-            return slices.closed_slice(self._connection(), marks, but, nobody_fits=self.nobody_fits)
+            receipts = {contact: ids[-1] for contact, ids in self._marks.items()}
+            return slices.closed_slice(self._connection(), receipts, nobody_fits=self.nobody_fits)
 
         return await self.do(work)
 
@@ -91,7 +94,12 @@ class PostgresStore:
     # --- recording ----------------------------------------------------------------------------
 
     async def record_plan(self, part: Slice, plan: Plan) -> None:
-        await self.do(lambda: recording.record_plan(self._connection(), self.run_id, part, plan))
+        def work() -> None:
+            read = (self._marks.get(contact, ()) for contact in part.receipts)
+            slices.delete_marks([mark for marks in read for mark in marks])
+            recording.record_plan(self._connection(), self.run_id, part, plan)
+
+        await self.do(work)
 
     async def record_outcomes(self, outcomes: Sequence[Outcome], again: Sequence[int] = ()) -> None:
         await self.do(lambda: recording.record_outcomes(self._connection(), self.run_id, outcomes, again))

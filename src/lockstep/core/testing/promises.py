@@ -64,13 +64,13 @@ def broken_promises(
     `refused` are the addresses that Mailchimp refused at any time: only they may have failed,
     and their members may be out of step. `flagged` are those with No Marketing on any contact.
     """
-    there = {member.key: member for member in members}
+    world = _World.of(answers, members)
     no = frozenset(refused)
     return [
         *_nobody_flagged(members, frozenset(flagged) - no),
-        *_in_step(answers, there),
-        *_nobody_left_behind(answers, members, no),
-        *_truthful(answers, there),
+        *_in_step(answers, world),
+        *_nobody_left_behind(answers, members, world, no),
+        *_truthful(answers, world),
         *_counts_add_up(answers),
         *_bad_luck_is_per_contact(answers, no),
     ]
@@ -106,30 +106,40 @@ def _nobody_flagged(members: Sequence[AudienceMember], flagged: frozenset[Addres
     ]
 
 
-def _own(answer: ContactAnswer, there: Mapping[AddressKey, AudienceMember]) -> AudienceMember | None:
-    """The member of a contact that fits: at its address, or the one that the person moved."""
-    here = there.get(answer.desired.key)
-    moved = None
-    if answer.contact_key and answer.linked == answer.desired.key:
-        moved = next(
-            (
-                member
-                for member in there.values()
-                if member.contact_key == answer.contact_key and member.key != answer.linked
-            ),
-            None,
+@dataclass(frozen=True, slots=True)
+class _World:
+    """The audience by address and by what stays when an address changes; the addresses that contacts want."""
+
+    there: Mapping[AddressKey, AudienceMember]
+    moved: Mapping[str, AudienceMember]
+    wanted: frozenset[AddressKey]
+
+    @classmethod
+    def of(cls, answers: Sequence[ContactAnswer], members: Sequence[AudienceMember]) -> _World:
+        return cls(
+            there={member.key: member for member in members},
+            moved={member.contact_key: member for member in members if member.contact_key},
+            wanted=frozenset(answer.desired.key for answer in answers if answer.desired.fits),
         )
+
+
+def _own(answer: ContactAnswer, world: _World) -> AudienceMember | None:
+    """The member of a contact that fits: at its address, or where the person moved it and nobody wants it."""
+    here = world.there.get(answer.desired.key)
+    moved = world.moved.get(answer.contact_key) if answer.linked == answer.desired.key else None
+    if moved is not None and moved.key in world.wanted:
+        moved = None
     if here is None or (here.archived and moved is not None and not moved.archived):
         return moved or here
     return here
 
 
-def _in_step(answers: Sequence[ContactAnswer], there: Mapping[AddressKey, AudienceMember]) -> list[str]:
+def _in_step(answers: Sequence[ContactAnswer], world: _World) -> list[str]:
     wrong: list[str] = []
     for answer in answers:
         if answer.state not in (SyncState.SYNCED, SyncState.UNSUBSCRIBED):
             continue
-        member = _own(answer, there)
+        member = _own(answer, world)
         if member is not None and member.values != answer.desired.values:
             tags = [
                 field_map.FIELD_SPECS[index].name
@@ -140,13 +150,15 @@ def _in_step(answers: Sequence[ContactAnswer], there: Mapping[AddressKey, Audien
 
 
 def _nobody_left_behind(
-    answers: Sequence[ContactAnswer], members: Sequence[AudienceMember], refused: frozenset[AddressKey]
+    answers: Sequence[ContactAnswer],
+    members: Sequence[AudienceMember],
+    world: _World,
+    refused: frozenset[AddressKey],
 ) -> list[str]:
     """Whoever reads Active at Mailchimp is the member of a contact that fits, or was refused a change."""
-    there = {member.key: member for member in members}
     excused = set(refused)
     for answer in answers:
-        if answer.desired.fits and (member := _own(answer, there)) is not None:
+        if answer.desired.fits and (member := _own(answer, world)) is not None:
             excused.add(member.key)
         if answer.state is SyncState.FAILED:  # a refused rename: the former member stays as it was
             excused.add(answer.linked)
@@ -157,14 +169,14 @@ def _nobody_left_behind(
     ]
 
 
-def _truthful(answers: Sequence[ContactAnswer], there: Mapping[AddressKey, AudienceMember]) -> list[str]:
+def _truthful(answers: Sequence[ContactAnswer], world: _World) -> list[str]:
     wrong: list[str] = []
     for answer in answers:
         if not answer.desired.fits:
             if answer.state is not None:
                 wrong.append(f"P4: {answer.name} does not fit and is shown as {answer.state}.")
             continue
-        member = _own(answer, there)
+        member = _own(answer, world)
         status = member.status if member else None
         match answer.state:
             case SyncState.SYNCED:

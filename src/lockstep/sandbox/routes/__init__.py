@@ -9,6 +9,7 @@ from lockstep.sandbox.api import Routes
 
 from . import (
     batch_subscribe,
+    batches,
     campaigns,
     interests,
     lists,
@@ -20,6 +21,7 @@ from . import (
     root,
     search,
     segments,
+    webhooks,
 )
 
 __all__ = ["COLLECTIONS"]
@@ -37,4 +39,6 @@ COLLECTIONS: tuple[Routes, ...] = (
     campaigns.routes,
     reports.routes,
     member_activity.routes,
+    webhooks.routes,
+    batches.routes,
 )

@@ -9,7 +9,7 @@ from lockstep.sandbox.api import Call, Routes
 from lockstep.sandbox.audience import Audience
 from lockstep.sandbox.clock import iso
 from lockstep.sandbox.member import Member
-from lockstep.sandbox.shapes import collection
+from lockstep.sandbox.shapes import collection, instance
 from lockstep.sandbox.tag import add_tag, remove_tag
 
 routes = Routes("Lists/Members/Tags")
@@ -86,11 +86,7 @@ def search_tags(call: Call) -> dict[str, Any]:
     prefix = (call.text("name") or "").casefold()
     found = [tag for tag in audience.tags.by_id.values() if tag.name.casefold().startswith(prefix)]
     found.sort(key=lambda tag: tag.name.casefold())
-    return collection(
-        call,
-        "tags",
-        found,
-        lambda tag: {"id": tag.id, "name": tag.name},
-        known=("id", "name"),
-        links=f"/lists/{audience.id}/tag-search",
-    )
+    count, offset = call.page()
+    page = [{"id": tag.id, "name": tag.name} for tag in found[offset : offset + count]]
+    # No `_links` are described here.
+    return instance(call, {"tags": page, "total_items": len(found)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 
 from lockstep.apps.accounts.permissions import Permission
@@ -18,6 +18,7 @@ from lockstep.apps.book.queries import (
     history_page,
 )
 from lockstep.apps.book.services import (
+    contacts_csv,
     delete_contact,
     restore_contact,
     save_contact,
@@ -29,6 +30,7 @@ from lockstep.web.book.narrowing import contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import standings
 from lockstep.web.doors import AskedRequest, answer, door, go
+from lockstep.web.streams import csv_file
 
 __all__ = [
     "bring_back_contact",
@@ -37,6 +39,7 @@ __all__ = [
     "contact_page",
     "contact_row",
     "edit_contact",
+    "export_contacts",
     "mark_no_marketing",
     "new_contact",
     "of_contact",
@@ -57,6 +60,12 @@ def contact_list(request: AskedRequest) -> HttpResponse:
         "filters": contact_chips(request.actor, request.GET, counts=not request.htmx),
     }
     return answer(request, "book/contacts.html", context, fragment="rows")
+
+
+@door(Permission.EXPORT_BOOK)
+def export_contacts(request: AskedRequest) -> StreamingHttpResponse:
+    """The contacts that the list's search and filters leave, as a file that an import takes back."""
+    return csv_file(request, contacts_csv(request.actor, contact_filter(request.GET)), "contacts.csv")
 
 
 def of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, Any]:

@@ -128,7 +128,7 @@ class ClientForm(_AddressForm):
             "website": data["website"],
             "notes": data["notes"],
             "active": data["active"],
-            "address": {name: data[name] for name in ADDRESS},  # type: ignore[misc]  -- the six keys
+            "address": {name: data[name] for name in ADDRESS},  # type: ignore[typeddict-item]  # the six keys
         }
         if "rep_id" in data:
             values["rep_id"] = _id(data["rep_id"])
@@ -192,7 +192,7 @@ class ContactForm(_AddressForm):
         data["department_id"] = _id(data["department_id"])
         if not data["no_marketing"]:
             data.pop("no_marketing_reason", None)
-        return data  # type: ignore[return-value]  -- the fields are named as the service's arguments
+        return data  # type: ignore[return-value]  # the fields are named as the service's arguments
 
 
 def _client_initial(client: ClientDetails) -> dict[str, Any]:

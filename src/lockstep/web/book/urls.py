@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from lockstep.web.book import clients, contacts, marketing
+from lockstep.web.book import clients, contacts, imports, marketing, sample
 
 app_name = "book"
 
@@ -22,6 +22,7 @@ urlpatterns = [
     path("clients/<int:client_id>/", RedirectView.as_view(pattern_name="book:client", permanent=True)),
     path("contacts/<int:contact_id>/", RedirectView.as_view(pattern_name="book:contact", permanent=True)),
     path("contacts", contacts.contact_list, name="contacts"),
+    path("contacts.csv", contacts.export_contacts, name="export_contacts"),
     path("contacts/<int:contact_id>", contacts.contact_page, name="contact"),
     path("contacts/<int:contact_id>/marketing", marketing.contact_marketing, name="contact_marketing"),
     path("contacts/<int:contact_id>/sync-instead", marketing.sync_instead, name="sync_instead"),
@@ -33,4 +34,9 @@ urlpatterns = [
     path("contacts/<int:contact_id>/no-marketing", contacts.mark_no_marketing, name="no_marketing"),
     path("contacts/<int:contact_id>/delete", contacts.remove_contact, name="delete_contact"),
     path("contacts/<int:contact_id>/restore", contacts.bring_back_contact, name="restore_contact"),
+    path("import", imports.import_start, name="import"),
+    path("import/<int:import_id>", imports.import_page, name="import_page"),
+    path("import/<int:import_id>/refused.csv", imports.refused_file, name="refused_file"),
+    path("sample/load", sample.load, name="load_sample"),
+    path("sample/remove", sample.remove, name="remove_sample"),
 ]

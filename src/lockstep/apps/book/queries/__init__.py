@@ -9,6 +9,7 @@ from lockstep.apps.book.queries.filters import (
     filtered_contacts,
 )
 from lockstep.apps.book.queries.history import FIELD_LABELS, history_page
+from lockstep.apps.book.queries.imports import first_refusals, recent_imports
 from lockstep.apps.book.queries.lists import list_values, reps, sidebar_counts, tags
 from lockstep.apps.book.queries.paging import Page
 from lockstep.apps.book.queries.rows import (
@@ -46,8 +47,10 @@ __all__ = [
     "contacts_page",
     "filtered_clients",
     "filtered_contacts",
+    "first_refusals",
     "history_page",
     "list_values",
+    "recent_imports",
     "reps",
     "sidebar_counts",
     "tags",

@@ -11,9 +11,9 @@ from django.db import connection
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
 from lockstep.apps.book.models import Client, ClientAddress
-from lockstep.apps.book.queries.filters import ClientFilter, filtered_clients
+from lockstep.apps.book.queries.filters import ClientFilter, filtered_clients, list_total
 from lockstep.apps.book.queries.lookups import named_rep, named_value, pick_tags, tags_by_id
-from lockstep.apps.book.queries.paging import DEFAULT_SIZE, Order, Page, count_up_to, keyset_page
+from lockstep.apps.book.queries.paging import DEFAULT_SIZE, Order, Page, keyset_page
 from lockstep.apps.book.queries.rows import Address, ClientDetails, ClientRow, Named
 from lockstep.apps.book.queries.scope import clients_of
 
@@ -24,9 +24,6 @@ CLIENT_SORTS = {
     "-changed": Order("updated_at", descending=True, kind=datetime.datetime),
 }
 """What `clients_page` can sort by; '-changed' is most recently changed first."""
-
-COUNT_LIMIT = 10_000
-"""A narrowed list is counted up to here: “more than 10,000” tells as much as a number nobody waits for."""
 
 
 def clients_page(
@@ -41,13 +38,12 @@ def clients_page(
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ClientFilter()
     clients = filtered_clients(actor, wanted)
-    total = (clients.count(), True) if wanted.is_empty else count_up_to(clients, COUNT_LIMIT)
     return keyset_page(
         clients.select_related("status", "industry", "rep"),
         order=CLIENT_SORTS.get(sort, CLIENT_SORTS["-changed"]),
         cursor=cursor,
         size=size,
-        total=total,
+        total=list_total(clients, wanted),
         shape=lambda found: _client_rows(actor, found),
     )
 

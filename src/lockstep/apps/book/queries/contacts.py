@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
 from lockstep.apps.book.models import ClientAddress, Contact
-from lockstep.apps.book.queries.clients import COUNT_LIMIT, address_of
-from lockstep.apps.book.queries.filters import ContactFilter, filtered_contacts
+from lockstep.apps.book.queries.clients import address_of
+from lockstep.apps.book.queries.filters import ContactFilter, filtered_contacts, list_total
 from lockstep.apps.book.queries.lookups import named_rep, named_value, pick_tags, tags_by_id
-from lockstep.apps.book.queries.paging import DEFAULT_SIZE, Order, Page, count_up_to, keyset_page
+from lockstep.apps.book.queries.paging import DEFAULT_SIZE, Order, Page, keyset_page
 from lockstep.apps.book.queries.rows import Address, ContactDetails, ContactRow, Named
 from lockstep.apps.book.queries.scope import contacts_of
 
@@ -36,13 +36,12 @@ def contacts_page(
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ContactFilter()
     contacts = filtered_contacts(actor, wanted)
-    total = (contacts.count(), True) if wanted.is_empty else count_up_to(contacts, COUNT_LIMIT)
     return keyset_page(
         contacts.select_related("client", "department"),
         order=CONTACT_SORTS.get(sort, CONTACT_SORTS["name"]),
         cursor=cursor,
         size=size,
-        total=total,
+        total=list_total(contacts, wanted),
         shape=lambda found: contact_rows(actor, found),
     )
 

@@ -13,8 +13,18 @@ from django.db.models import Q, QuerySet
 
 from lockstep.apps.accounts.permissions import Actor
 from lockstep.apps.book.models import Client, Contact
+from lockstep.apps.book.queries.paging import count_up_to
 from lockstep.apps.book.queries.scope import clients_of, contacts_of
-from lockstep.apps.book.queries.search import clients_matching, contacts_matching, has_words
+from lockstep.apps.book.queries.search import (
+    SHORT_LIMIT,
+    clients_matching,
+    contacts_matching,
+    has_words,
+    is_short,
+)
+
+COUNT_LIMIT = 10_000
+"""A narrowed list is counted up to here: “more than 10,000” tells as much as a number nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,3 +128,14 @@ def filtered_contacts(actor: Actor, wanted: ContactFilter) -> QuerySet[Contact]:
     if has_words(wanted.search):
         contacts = contacts.filter(id__in=contacts_matching(actor.company, wanted.search))
     return contacts
+
+
+def list_total(
+    rows: QuerySet[Client] | QuerySet[Contact], wanted: ClientFilter | ContactFilter
+) -> tuple[int, bool]:
+    """How many rows a filtered list has, and whether that is exact; without any filter it always is."""
+    if wanted.is_empty:
+        return rows.count(), True
+    total, is_exact = count_up_to(rows, COUNT_LIMIT)
+    cut = has_words(wanted.search) and is_short(wanted.search) and total >= SHORT_LIMIT
+    return (SHORT_LIMIT, False) if cut else (total, is_exact)

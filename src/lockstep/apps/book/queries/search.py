@@ -3,6 +3,10 @@
 The words live in the columns `search` of clients and contacts (migration
 0002), with an index each. A search over both is a union of index look-ups,
 never one condition over a join, which no index could serve.
+
+One or two letters fit a good part of a big book. Such a search is cut off at
+`SHORT_LIMIT` hits, which is more than anybody pages through: it is what
+somebody has typed on the way to a longer one.
 """
 
 from __future__ import annotations
@@ -17,6 +21,9 @@ MAX_WORDS = 8
 MAX_SPLIT_WORDS = 4
 """Up to here, some words may fit the contact and the others its client (“dana kestrel”)."""
 
+SHORT_WORD = 2
+SHORT_LIMIT = 5_000
+
 
 def _words(text: str) -> list[str]:
     words = text[:200].replace("\x00", " ").encode("utf-8", "ignore").decode().split()
@@ -30,6 +37,11 @@ def _counts(character: str) -> bool:
 
 def has_words(text: str) -> bool:
     return bool(_words(text))
+
+
+def is_short(text: str) -> bool:
+    """Whether the search is one that is cut off at `SHORT_LIMIT` hits."""
+    return all(len(word) <= SHORT_WORD for word in _words(text))
 
 
 def clients_matching(company: Company, text: str) -> RawSQL:
@@ -50,7 +62,7 @@ def clients_matching(company: Company, text: str) -> RawSQL:
                 (ours, theirs),
             )
         )
-    return _union(company, branches)
+    return _union(company, text, branches)
 
 
 def contacts_matching(company: Company, text: str) -> RawSQL:
@@ -72,7 +84,7 @@ def contacts_matching(company: Company, text: str) -> RawSQL:
                 (ours, theirs),
             )
         )
-    return _union(company, branches)
+    return _union(company, text, branches)
 
 
 def _splits(words: list[str]) -> list[tuple[list[str], list[str]]]:
@@ -87,15 +99,18 @@ def _splits(words: list[str]) -> list[tuple[list[str], list[str]]]:
     ]
 
 
-def _union(company: Company, branches: list[tuple[str, tuple[list[str], list[str]]]]) -> RawSQL:
-    parts, parameters = [], []
+def _union(company: Company, text: str, branches: list[tuple[str, tuple[list[str], list[str]]]]) -> RawSQL:
+    parts: list[str] = []
+    parameters: list[object] = []
+    limit = f" LIMIT {SHORT_LIMIT}" if is_short(text) else ""
     for sql, (own, other) in branches:
-        parts.append(
+        filled = (
             sql.replace("{own}", "search @@ lockstep_word_query(%s)")
             .replace("{k.own}", "k.search @@ lockstep_word_query(%s)")
             .replace("{c.own}", "c.search @@ lockstep_word_query(%s)")
             .replace("{c.other}", "c.search @@ lockstep_word_query(%s)")
         )
+        parts.append(f"({filled}{limit})")
         parameters += [company.pk, " ".join(own)]
         if "{c.other}" in sql:
             parameters.append(" ".join(other))

@@ -17,6 +17,7 @@ from lockstep.apps.book.services.contacts import (
     set_contact_active,
     set_no_marketing,
 )
+from lockstep.apps.book.services.exports import contacts_csv
 from lockstep.apps.book.services.list_values import (
     add_list_value,
     add_starting_values,
@@ -33,6 +34,7 @@ __all__ = [
     "ContactValues",
     "add_list_value",
     "add_starting_values",
+    "contacts_csv",
     "delete_client",
     "delete_contact",
     "delete_tag",
