@@ -344,6 +344,49 @@ class StoreContract:
         await self.plan(world)
         assert not (await world.synced(one)).asked
 
+    async def test_what_was_asked_is_asked_until_an_outcome(self, world: BookWorld) -> None:
+        """A worker that dies, or an answer that is lost, must not use up what a person asked for."""
+        [one] = await self.in_step(world, ANN)
+        assert await self.read_audience(world) == 0
+        await self.plan(world)
+        assert await world.state(one) is SyncState.ARCHIVED
+        await world.ask([one])
+        change = await self.changed(world, one)
+        assert (await world.synced(one)).asked
+        await world.store.record_outcomes([Lost(change)], [one])
+        assert (await world.synced(one)).asked
+        await world.store.record_looks([(hash_of(ANN), ABSENT)], [one])
+        change = await self.changed(world, one)
+        await world.store.record_outcomes([confirmed(change)])
+        assert not (await world.synced(one)).asked
+
+    async def test_only_a_slice_of_the_whole_book_tells_how_far_it_went(self, world: BookWorld) -> None:
+        one, two = await self.in_step(world, ANN, BOB)
+        part = await world.store.slice_after(0, 10)
+        assert part is not None
+        assert part.through == two
+        assert part.without({two}).through == two
+        await world.edit(one, name="Changed")
+        part = await self.take(world)
+        assert part.through == 0
+        assert part.without({one}).through == 0
+
+    async def test_a_refused_release_is_remembered_though_the_contact_is_in_step(
+        self, world: BookWorld
+    ) -> None:
+        [one] = await self.in_step(world, ANN)
+        values = await self.values(world, one)
+        await self.read_audience(world, seen(ANN, values), seen(CAT, values))
+        change = await self.changed(world, one)
+        assert isinstance(change, ReleaseMember)
+        await world.store.record_outcomes([Refused(change, Refusal(RefusalKind.OTHER, "no"))], [one])
+        for _ in range(2):
+            plan = await self.plan(world)
+            assert plan.changes == ()
+            assert await world.state(one) is SyncState.SYNCED
+            await self.read_audience(world, seen(ANN, values), seen(CAT, values))
+            await world.store.look_again([one])
+
     # --- outcomes ---
 
     async def changed(self, world: BookWorld, contact_id: int) -> Change:

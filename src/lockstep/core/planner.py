@@ -66,6 +66,8 @@ class Slice:
     `moved` holds, by contact, the member whose address was changed at
     Mailchimp since (found by `contact_key`).
     `receipts` holds, by contact, the store's own mark of what led to this look.
+    `through` is, for a slice of the whole book, its highest contact id: once the plan
+    is recorded, going through the book has come that far; 0 for a slice that marks brought.
     """
 
     desired: tuple[DesiredMember, ...]
@@ -74,6 +76,7 @@ class Slice:
     moved: Mapping[int, ObservedMember] = field(default_factory=dict)
     claimed: frozenset[AddressKey] = frozenset()
     receipts: Mapping[int, int] = field(default_factory=dict)
+    through: int = 0
 
     def without(self, contact_ids: Set[int]) -> Slice:
         """The slice with some contacts left for later; what they claim stays claimed."""

@@ -91,9 +91,11 @@ class Store(Protocol):
         """Every contact's answer, before anything is sent.
 
         Contacts with a change become uncertain, and the change's key becomes their `sent_key`
-        unless it is a release. A contact answered UNCHANGED has its member confirmed: the
-        wanted address becomes its `key`, and nothing is left in `sent_key`. `forget` drops
-        the link. Any answer but LOOK and REFUSED_BEFORE ends `asked`.
+        unless it is a release; what was asked stays so until an outcome. A contact answered
+        UNCHANGED has its member confirmed: the wanted address becomes its `key`, `sent_key` is
+        emptied if it was that address, the refusal if it was for these values (one of a release
+        of another member stays). `forget` drops the link. Any answer without a change but
+        LOOK and REFUSED_BEFORE ends `asked`.
         Receipts are honoured: a contact marked again since stays marked. A contact answered
         LOOK is marked afterwards in any case and keeps its uncertainty: its work is still to be
         done. Any other answer without a change means that the contact is certain.

@@ -70,12 +70,13 @@ _SETTLED = "uncertain = FALSE, asked = FALSE"
 
 _LINKS = {
     # Something is about to be sent: from now on the contact is uncertain.
-    "send": """uncertain = TRUE, asked = FALSE,
+    "send": """uncertain = TRUE, asked = r.asked,
         sent_key = CASE WHEN excluded.sent_key <> '' THEN excluded.sent_key ELSE r.sent_key END""",
     # Members must be looked at first: what is uncertain stays so, what was asked is still asked.
     "look": "asked = r.asked",
     # The member is there and holds what the book says.
-    "adopt": f"""{_SETTLED}, sent_key = '',
+    "adopt": f"""{_SETTLED},
+        sent_key = CASE WHEN r.sent_key = excluded.wanted_key THEN '' ELSE r.sent_key END,
         synced_key = excluded.synced_key, synced_digest = excluded.synced_digest,
         member_hash = excluded.member_hash,
         contact_key = CASE WHEN excluded.contact_key <> '' THEN excluded.contact_key
@@ -83,7 +84,11 @@ _LINKS = {
         first_synced_at = coalesce(r.first_synced_at, excluded.first_synced_at),
         synced_at = CASE WHEN (r.synced_key, r.synced_digest) IS DISTINCT FROM
             (excluded.synced_key, excluded.synced_digest) THEN excluded.synced_at ELSE r.synced_at END,
-        refusal_kind = '', refusal_text = '', refusal_field = '', refusal_digest = ''::bytea""",
+        refusal_kind = CASE WHEN r.refusal_digest = excluded.wanted_digest THEN '' ELSE r.refusal_kind END,
+        refusal_text = CASE WHEN r.refusal_digest = excluded.wanted_digest THEN '' ELSE r.refusal_text END,
+        refusal_field = CASE WHEN r.refusal_digest = excluded.wanted_digest THEN '' ELSE r.refusal_field END,
+        refusal_digest = CASE WHEN r.refusal_digest = excluded.wanted_digest THEN ''::bytea
+            ELSE r.refusal_digest END""",
     # The member belongs to somebody else now.
     "forget": f"""{_SETTLED}, sent_key = '', synced_key = '', synced_digest = ''::bytea,
         member_hash = '', contact_key = ''""",
@@ -126,8 +131,8 @@ def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: P
             for skip in plan.skips
             if skip.answer is not Answer.LOOK and skip.reason is Reason.FITS
         )
-        if not part.receipts and wanted:
-            SyncRun.objects.filter(pk=run_id).update(cursor=max(wanted))
+        if part.through:
+            SyncRun.objects.filter(pk=run_id).update(cursor=part.through)
         count(run_id, done=answered.total(), unchanged=answered[Answer.UNCHANGED])
 
 

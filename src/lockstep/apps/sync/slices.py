@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -84,7 +85,8 @@ def range_slice(connection: Connection, after: int, limit: int, *, nobody_fits: 
     )
     if not desired:
         return None
-    return _slice(connection, preferences, desired, {}, nobody_fits=nobody_fits)
+    part = _slice(connection, preferences, desired, {}, nobody_fits=nobody_fits)
+    return replace(part, through=desired[-1].contact_id)
 
 
 def _slice(

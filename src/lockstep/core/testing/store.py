@@ -118,7 +118,7 @@ class MemoryStore:
     async def slice_after(self, contact_id: int, limit: int) -> Slice | None:
         await self.pulse()
         ids = [known for known in self._known() if known > contact_id][:limit]
-        part = self._slice(ids, with_receipts=False) if ids else None
+        part = replace(self._slice(ids, with_receipts=False), through=ids[-1]) if ids else None
         await self.pulse()
         return part
 
@@ -242,8 +242,8 @@ class MemoryStore:
                 key=wanted.key,
                 digest=wanted.digest,
                 contact_key=member.contact_key if member else "",
-                sent_key=NO_ADDRESS,
-                refusal=None,
+                sent_key=NO_ADDRESS if synced.sent_key == wanted.key else synced.sent_key,
+                refusal=None if _refused_for(synced, wanted.digest) else synced.refusal,
             )
         if skip.forget:
             synced = SyncedMember(wanted.contact_id, refusal=synced.refusal)
@@ -404,6 +404,10 @@ class MemoryStore:
         await self.pulse()
         self.mark(contact_ids)
         await self.pulse()
+
+
+def _refused_for(synced: SyncedMember, digest: bytes) -> bool:
+    return synced.refusal is not None and synced.refusal.digest == digest
 
 
 def _shown(member: ObservedMember) -> tuple[object, ...]:
