@@ -65,6 +65,8 @@ class Slice:
     `observed` answers for the wanted, the synced and the sent key of each contact.
     `moved` holds, by contact, the member whose address was changed at
     Mailchimp since (found by `contact_key`).
+    `silenced` names those of the slice's addresses (synced, sent to, of moved members) that some
+    contact flags No Marketing: a member there is nobody's to keep Active.
     `receipts` holds, by contact, the store's own mark of what led to this look.
     `through` is, for a slice of the whole book, its highest contact id: once the plan
     is recorded, going through the book has come that far; 0 for a slice that marks brought.
@@ -75,6 +77,7 @@ class Slice:
     observed: Mapping[SubscriberHash, Observation] = field(default_factory=dict)
     moved: Mapping[int, ObservedMember] = field(default_factory=dict)
     claimed: frozenset[AddressKey] = frozenset()
+    silenced: frozenset[AddressKey] = frozenset()
     receipts: Mapping[int, int] = field(default_factory=dict)
     through: int = 0
 
@@ -169,7 +172,13 @@ class _Planner:
         former = self._former_member(wanted, synced)
         renames = own is None and former is not None and self._renames(wanted, synced, former)
         kept = own or (former if renames else None)
-        if not _remembered(synced, wanted.digest, there=own is not None):
+        refused = _remembered(synced, wanted.digest, there=own is not None)
+        if refused and own is None and former is not None and self._is_silenced(former):
+            # The rename that would take the member away from the flagged address was refused.
+            return self._release(wanted, synced, former) or self._skip(
+                wanted, Answer.REFUSED_BEFORE, state=SyncState.FAILED
+            )
+        if not refused:
             # Comes as a step of its own, first: were the contact's new member written first and
             # the worker killed, nobody would remember the former one.
             release = self._release_left_behind(wanted, synced, kept)
@@ -246,7 +255,9 @@ class _Planner:
         """The member of a contact that fits: at its address, or where the person moved it at Mailchimp."""
         here = self._look(wanted.key)
         moved = self.part.moved.get(wanted.contact_id)
-        if moved is not None and (synced.key != wanted.key or self._belongs_to_another(wanted, moved)):
+        if moved is not None and (
+            synced.key != wanted.key or self._belongs_to_another(wanted, moved) or self._is_silenced(moved)
+        ):
             moved = None
         if isinstance(here, Present) and not (here.member.archived and moved and not moved.archived):
             return here.member
@@ -282,6 +293,9 @@ class _Planner:
         if wanted.fits and key == wanted.key:
             return False
         return key in self.part.claimed or self.owners.get(key, wanted.contact_id) != wanted.contact_id
+
+    def _is_silenced(self, member: ObservedMember) -> bool:
+        return address_key(member.email) in self.part.silenced
 
     def _renames(self, wanted: DesiredMember, synced: SyncedMember, former: ObservedMember) -> bool:
         return (

@@ -76,9 +76,9 @@ class Store(Protocol):
         """Contacts that something said to look at again, without those in `but`, or None.
 
         They stay marked until `record_plan` is given their receipts. Whoever shares an
-        address with them (wanted now, wanted at the last plan, or synced) is in the slice
-        too, without a receipt unless marked itself; also if it is in `but`, so that the caller
-        can leave it for later and mark it.
+        address with them (wanted now, wanted at the last plan, synced, or of a member it follows)
+        is in the slice too, without a receipt unless marked itself; also if it is in `but`, so
+        that the caller can leave it for later and mark it.
         """
 
     async def slice_after(self, contact_id: int, limit: int) -> Slice | None:

@@ -221,8 +221,7 @@ _APPLIED_COLUMNS = [
 ]
 
 _RELEASED = """
-UPDATE sync_memberrecord r SET uncertain = FALSE, synced_digest = ''::bytea,
-    refusal_kind = '', refusal_text = '', refusal_field = '', refusal_digest = ''::bytea, synced_at = %(now)s
+UPDATE sync_memberrecord r SET uncertain = FALSE, synced_digest = ''::bytea, synced_at = %(now)s
 FROM n WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id
 """
 

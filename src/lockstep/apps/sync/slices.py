@@ -66,7 +66,13 @@ def closed_slice(connection: Connection, marks: Mapping[int, int], *, nobody_fit
                SELECT ct.id FROM book_contact ct JOIN keys ON ct.email_key = keys.key
                    WHERE ct.company_id = %(company)s AND keys.key <> ''
                UNION SELECT r.contact_id FROM sync_memberrecord r JOIN keys ON r.synced_key = keys.key
-                   WHERE r.connection_id = %(connection)s AND keys.key <> ''""",
+                   WHERE r.connection_id = %(connection)s AND keys.key <> ''
+               UNION SELECT r.contact_id FROM keys
+                   JOIN sync_observedrecord o
+                       ON o.connection_id = %(connection)s AND o.member_hash = md5(keys.key)
+                   JOIN sync_memberrecord r
+                       ON r.connection_id = %(connection)s AND r.contact_key = o.contact_key
+                   WHERE keys.key <> '' AND o.contact_key <> '' AND r.contact_key <> ''""",
             {"ids": list(marks), "connection": connection.pk, "company": connection.company_id},
         )
         ids = {row[0] for row in cursor.fetchall()} | marks.keys()
@@ -103,7 +109,9 @@ def _slice(
     moved = _read_moved(connection.pk, synced.values())
     elsewhere = (theirs | {address_key(member.email) for member in moved.values()}) - own
     claimed: frozenset[AddressKey] = frozenset()
+    silenced: frozenset[AddressKey] = frozenset()
     if elsewhere and not nobody_fits:
+        silenced = _read_silenced(connection.company_id, elsewhere)
         claimed = _read_claimed(connection.company_id, preferences, elsewhere)
         claimed |= _read_followed(connection.pk, elsewhere, [wanted.contact_id for wanted in desired])
     observed = _read_observed(connection, [subscriber_hash(key) for key in own | theirs])
@@ -113,6 +121,7 @@ def _slice(
         observed=observed,
         moved=moved,
         claimed=claimed,
+        silenced=silenced,
         receipts=receipts,
     )
 
@@ -191,6 +200,17 @@ def _read_claimed(
                     WHERE ct.company_id = %(company)s AND ct.email_key = ANY(%(keys)s)) judged
                 WHERE reason = 'fits'""",
             parameters(company_id, preferences) | {"keys": list(keys)},
+        )
+        return frozenset(AddressKey(row[0]) for row in cursor.fetchall())
+
+
+def _read_silenced(company_id: int, keys: Iterable[AddressKey]) -> frozenset[AddressKey]:
+    """Which of these addresses a contact flags No Marketing."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """SELECT DISTINCT email_key FROM book_contact
+               WHERE company_id = %s AND email_key = ANY(%s) AND no_marketing AND deleted_at IS NULL""",
+            [company_id, list(keys)],
         )
         return frozenset(AddressKey(row[0]) for row in cursor.fetchall())
 

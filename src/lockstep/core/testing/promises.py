@@ -64,7 +64,7 @@ def broken_promises(
     `refused` are the addresses that Mailchimp refused at any time: only they may have failed,
     and their members may be out of step. `flagged` are those with No Marketing on any contact.
     """
-    world = _World.of(answers, members)
+    world = _World.of(answers, members, frozenset(flagged))
     no = frozenset(refused)
     return [
         *_nobody_flagged(members, frozenset(flagged) - no),
@@ -113,21 +113,29 @@ class _World:
     there: Mapping[AddressKey, AudienceMember]
     moved: Mapping[str, AudienceMember]
     wanted: frozenset[AddressKey]
+    flagged: frozenset[AddressKey]
 
     @classmethod
-    def of(cls, answers: Sequence[ContactAnswer], members: Sequence[AudienceMember]) -> _World:
+    def of(
+        cls,
+        answers: Sequence[ContactAnswer],
+        members: Sequence[AudienceMember],
+        flagged: frozenset[AddressKey] = frozenset(),
+    ) -> _World:
         return cls(
             there={member.key: member for member in members},
             moved={member.contact_key: member for member in members if member.contact_key},
             wanted=frozenset(answer.desired.key for answer in answers if answer.desired.fits),
+            flagged=flagged,
         )
 
 
 def _own(answer: ContactAnswer, world: _World) -> AudienceMember | None:
-    """The member of a contact that fits: at its address, or where the person moved it and nobody wants it."""
+    """The member of a contact that fits: at its address, or where the person moved it, if nobody wants it
+    there and nobody flags the address No Marketing."""
     here = world.there.get(answer.desired.key)
     moved = world.moved.get(answer.contact_key) if answer.linked == answer.desired.key else None
-    if moved is not None and moved.key in world.wanted:
+    if moved is not None and moved.key in world.wanted | world.flagged:
         moved = None
     if here is None or (here.archived and moved is not None and not moved.archived):
         return moved or here

@@ -134,12 +134,15 @@ class MemoryStore:
         return record.synced if record else SyncedMember(contact_id)
 
     def _keys(self, contact_id: int) -> set[AddressKey]:
-        """The addresses of a contact: now, at the last plan, synced, sent to."""
+        """The addresses of a contact: now, at the last plan, synced, sent to, and of a member it follows."""
         contact = self.book.contacts.get(contact_id)
         record = self.records.get(contact_id)
         keys = {contact.key} if contact else set()
         if record is not None:
             keys |= {record.wanted_key, record.synced.key, record.synced.sent_key}
+        moved = self._moved(contact_id)
+        if moved is not None:
+            keys.add(address_key(moved.email))
         return keys - {NO_ADDRESS}
 
     def _slice(self, ids: Sequence[int], *, with_receipts: bool) -> Slice:
@@ -161,6 +164,9 @@ class MemoryStore:
             observed=observed,
             moved=moved,
             claimed=frozenset(self._claimed(view, keys, inside)),
+            silenced=frozenset(
+                c.key for c in self.book.contacts.values() if c.no_marketing and c.key in keys
+            ),
             receipts={c: self.marks[c] for c in ids if c in self.marks} if with_receipts else {},
         )
 
