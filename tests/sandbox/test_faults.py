@@ -310,3 +310,17 @@ def test_rules_cut_connections_too(call: Any, server: SandboxServer) -> None:
     with pytest.raises(requests.ConnectionError):
         call("GET", "/ping")
     assert call("GET", "/ping").status_code == 200
+
+
+def test_a_client_that_went_away_before_the_cut_is_no_error(
+    server: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.sandbox.faults.add("timeout", {"seconds": 0.3}, path="^/ping")
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(f"{server.url}/3.0/ping", auth=("any", server.api_key), timeout=0.1)
+    deadline = time.monotonic() + 10
+    while server.sandbox.in_flight and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not server.sandbox.in_flight
+    assert requests.get(f"{server.url}/3.0/", auth=("any", server.api_key), timeout=10).status_code == 200
+    assert "Exception in ASGI application" not in caplog.text

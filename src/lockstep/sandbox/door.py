@@ -254,7 +254,8 @@ async def _cut(send: Send) -> bool:
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None:
         return False
-    raw = transport.get_extra_info("socket")
+    # A client that lost patience, or died, has closed its end: then there is no socket any more.
+    raw = None if transport.is_closing() else transport.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
