@@ -23,7 +23,7 @@ from tests.scenarios.world import SyncWorld
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.timeout(240)]
 
-CONTACTS = 3_000
+CONTACTS = 2_500
 BATCHES = r"^/lists/\w+$"
 LATENCY = 30
 """Milliseconds that every answer takes."""

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from django.db import transaction
 
+from lockstep.apps.book.statistics import BOOK_TABLES, freshen_statistics
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync import mirror, recording, slices
 from lockstep.apps.sync.database_thread import DatabaseThread
@@ -25,6 +26,11 @@ from lockstep.core.outcome import Outcome
 from lockstep.core.plan import Plan
 from lockstep.core.planner import Slice
 from lockstep.core.ports import Control
+
+_TABLES = ("sync_memberrecord", "sync_observedrecord")
+
+MANY = 200
+"""Contacts from which on a slice may have made the tables a lot larger than PostgreSQL knows."""
 
 CONTROL_AGE = 0.2
 """Seconds for which a read of what people want may be used again."""
@@ -74,9 +80,11 @@ class PostgresStore:
         return await self.do(work)
 
     async def slice_after(self, contact_id: int, limit: int) -> Slice | None:
-        return await self.do(
-            lambda: slices.range_slice(self._connection(), contact_id, limit, nobody_fits=self.nobody_fits)
-        )
+        def work() -> Slice | None:
+            freshen_statistics(*BOOK_TABLES, *_TABLES)
+            return slices.range_slice(self._connection(), contact_id, limit, nobody_fits=self.nobody_fits)
+
+        return await self.do(work)
 
     async def control(self) -> Control:
         if time.monotonic() - self._control_at > CONTROL_AGE:
