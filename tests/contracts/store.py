@@ -360,6 +360,37 @@ class StoreContract:
         await world.store.record_outcomes([confirmed(change)])
         assert not (await world.synced(one)).asked
 
+    async def test_a_member_that_a_lost_write_made_is_the_contacts_once_something_is_done_to_it(
+        self, world: BookWorld
+    ) -> None:
+        """Else the person's “no” at the first address would not go along to the next one."""
+        await self.read_audience(world)
+        one = await world.add(ANN)
+        change = await self.changed(world, one)
+        await world.store.record_outcomes([Lost(change)], [one])
+        no = seen(ANN, change.values, MemberStatus.UNSUBSCRIBED)
+        await world.store.record_looks([(hash_of(ANN), Present(no))], [one])
+        await world.edit(one, email=NEW)
+        released = await self.changed(world, one)
+        assert isinstance(released, ReleaseMember)
+        assert (await world.synced(one)).key == address_key(ANN)
+        await world.store.record_outcomes([confirmed(released)], [one])
+        added = await self.changed(world, one)
+        assert isinstance(added, AddMember)
+        assert added.status_if_new is NewStatus.UNSUBSCRIBED
+
+    async def test_a_refused_rename_keeps_the_link_to_what_a_lost_write_made(self, world: BookWorld) -> None:
+        await self.read_audience(world)
+        one = await world.add(ANN)
+        change = await self.changed(world, one)
+        await world.store.record_outcomes([Lost(change)], [one])
+        await world.store.record_looks([(hash_of(ANN), Present(seen(ANN, change.values)))], [one])
+        await world.edit(one, email=NEW)
+        rename = await self.changed(world, one)
+        assert isinstance(rename, RenameMember)
+        await world.store.record_outcomes([Refused(rename, Refusal(RefusalKind.FORGOTTEN, "no"))])
+        assert (await world.synced(one)).key == address_key(ANN)
+
     async def test_only_a_slice_of_the_whole_book_tells_how_far_it_went(self, world: BookWorld) -> None:
         one, two = await self.in_step(world, ANN, BOB)
         part = await world.store.slice_after(0, 10)

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from lockstep.core.consent import NewStatus
-from lockstep.core.identity import AddressKey, SubscriberHash
+from lockstep.core.identity import NO_ADDRESS, AddressKey, SubscriberHash, address_key
 from lockstep.core.member import MemberStatus, Reason, SyncState, Values
 
 
@@ -74,6 +74,17 @@ class ReleaseMember:
 
 
 Change = AddMember | UpdateMember | RenameMember | ReleaseMember
+
+
+def acts_on(change: Change) -> AddressKey:
+    """The address of a member that was the contact's before the change; '' where that is not known."""
+    match change:
+        case RenameMember():
+            return address_key(change.former_email)
+        case ReleaseMember():
+            return change.key
+        case _:
+            return NO_ADDRESS
 
 
 class Answer(enum.StrEnum):

@@ -95,7 +95,8 @@ class Store(Protocol):
         UNCHANGED has its member confirmed: the wanted address becomes its `key`, `sent_key` is
         emptied if it was that address, the refusal if it was for these values (one of a release
         of another member stays). `forget` drops the link. Any answer without a change but
-        LOOK and REFUSED_BEFORE ends `asked`.
+        LOOK and REFUSED_BEFORE ends `asked`. A contact without a `key` whose change releases or
+        renames a member (a lost write made it) is linked to that one from now on: `acts_on`.
         Receipts are honoured: a contact marked again since stays marked. A contact answered
         LOOK is marked afterwards in any case and keeps its uncertainty: its work is still to be
         done. Any other answer without a change means that the contact is certain.

@@ -26,6 +26,7 @@ from lockstep.core.plan import (
     RenameMember,
     Skip,
     UpdateMember,
+    acts_on,
 )
 from lockstep.core.planner import Slice
 
@@ -100,6 +101,13 @@ _LINKS = {
 }
 
 
+# A member that a lost write made is the contact's, once it is renamed or released.
+_LINK = """
+UPDATE sync_memberrecord r SET synced_key = n.key FROM n
+WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id AND r.synced_key = ''
+"""
+
+
 def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: Plan) -> None:
     """Every contact's answer; see `core.ports.Store.record_plan`."""
     wanted = {member.contact_id: member for member in part.desired}
@@ -123,6 +131,8 @@ def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: P
     extra = {"company": connection.company_id, "connection": connection.pk, "now": timezone.now()}
     for link, some in rows.items():
         execute_rows(_PLAN.replace("{link}", _LINKS[link]), _PLAN_COLUMNS, some, extra)
+    linked = [(c.contact_id, former) for c in plan.changes if (former := acts_on(c))]
+    execute_rows(_LINK, [("contact_id", "bigint"), ("key", "text")], linked, extra)
     looking = [skip.contact_id for skip in plan.skips if skip.answer is Answer.LOOK]
     mark_contacts(connection.pk, looking)
     if run_id is not None:

@@ -18,7 +18,7 @@ from lockstep.core.member import (
 )
 from lockstep.core.observation import ABSENT, UNKNOWN, Observation, Present, Unknown
 from lockstep.core.outcome import Applied, Lost, NotTried, Outcome, Refused, Stale
-from lockstep.core.plan import Answer, Change, Plan, ReleaseMember, RenameMember, Skip
+from lockstep.core.plan import Answer, Change, Plan, ReleaseMember, RenameMember, Skip, acts_on
 from lockstep.core.planner import Slice
 from lockstep.core.ports import Control
 from lockstep.core.testing.book import BookView, MemoryBook, contact_named_by
@@ -227,7 +227,7 @@ class MemoryStore:
     def _record_change(self, wanted: DesiredMember, change: Change) -> None:
         record = self._record(wanted)
         record.state = SyncState.PENDING if wanted.fits else None
-        record.synced = replace(record.synced, uncertain=True)
+        record.synced = replace(record.synced, uncertain=True, key=record.synced.key or acts_on(change))
         if not isinstance(change, ReleaseMember):
             record.synced = replace(record.synced, sent_key=change.key)
 
