@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -13,13 +14,17 @@ from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.opening import SystemClock, open_account
 from lockstep.apps.sync import bookkeeping
 from lockstep.apps.sync.database_thread import DatabaseThread
-from lockstep.apps.sync.models import Mark, SyncRun
+from lockstep.apps.sync.models import Mark, MemberRecord, SyncRun, WebhookDelivery
+from lockstep.apps.sync.recording import mark_contacts
 from lockstep.apps.sync.runner import POLL_EVERY, run_connections
 from lockstep.apps.sync.waking import QUEUE, TASK, wake
 from lockstep.apps.sync.webhooks import forget_old
 from lockstep.core.errors import ConnectionBroken
+from lockstep.core.member import SyncState
+from lockstep.core.outcome import PASSES_BY_ITSELF
 
 AUDIT_EVERY = timedelta(hours=24)
+CHANCE_AFTER = timedelta(hours=24)
 
 
 @app.task(name=TASK, queue=QUEUE)
@@ -49,28 +54,38 @@ def _busy_connections(account: MailchimpAccount) -> list[int]:
 @app.task(name="lockstep.sync.sweep", queue=QUEUE, queueing_lock="sync-sweep", lock="sync-sweep")
 def sweep(timestamp: int) -> None:
     """Wake accounts with something to do that nobody announced: a missed notice, a poll, an open run."""
-    now = timezone.now()
-    due = Q(last_polled_at=None) | Q(last_polled_at__lt=now - POLL_EVERY)
-    live = Connection.objects.filter(
-        mode=Connection.Mode.ON, live_at__isnull=False, broken_kind="", account__disconnected_at=None
+    poll_due = Q(last_polled_at=None) | Q(last_polled_at__lt=timezone.now() - POLL_EVERY)
+    marked = Q(pk__in=Mark.objects.values("connection_id"))
+    changed = Q(company_id__in=Change.objects.values("company_id"))
+    hinted = Q(pk__in=WebhookDelivery.objects.filter(heeded_at=None).values("connection_id"))
+    live = Q(mode=Connection.Mode.ON, live_at__isnull=False, broken_kind="")
+    stopping = Q(mode=Connection.Mode.STOPPING, broken_kind="")
+    running = Q(pk__in=SyncRun.objects.filter(state__in=SyncRun.OPEN_STATES).values("connection_id"))
+    busy = Connection.objects.filter(
+        Q(account__disconnected_at=None)
+        & (running | stopping | (live & (poll_due | marked | changed | hinted)))
     )
-    accounts = set(live.filter(due).values_list("account_id", flat=True))
-    accounts |= set(
-        live.filter(pk__in=Mark.objects.values("connection_id")).values_list("account_id", flat=True)
-    )
-    accounts |= set(
-        live.filter(company_id__in=Change.objects.values("company_id")).values_list("account_id", flat=True)
-    )
-    accounts |= set(
-        live.filter(deliveries__heeded_at=None, deliveries__isnull=False).values_list("account_id", flat=True)
-    )
-    accounts |= set(
-        SyncRun.objects.filter(
-            state__in=SyncRun.OPEN_STATES, connection__account__disconnected_at=None
-        ).values_list("connection__account_id", flat=True)
-    )
-    for account_id in accounts:
+    for account_id in busy.values_list("account_id", flat=True).distinct():
         wake(account_id)
+
+
+@app.periodic(cron="47 * * * *", periodic_id="second-chances")
+@app.task(name="lockstep.sync.second-chances", queue=QUEUE, queueing_lock="sync-chances", lock="sync-chances")
+def give_second_chances(timestamp: int) -> None:
+    """Try again, a day later, what Mailchimp refuses for a while only (contract trap 27)."""
+    passing = MemberRecord.objects.filter(
+        state=SyncState.FAILED.value,
+        refusal_kind__in=[kind.value for kind in PASSES_BY_ITSELF],
+        refused_at__lt=timezone.now() - CHANCE_AFTER,
+        asked=False,
+    )
+    by_connection: dict[int, list[int]] = {}
+    for connection_id, contact_id in passing.values_list("connection_id", "contact_id"):
+        by_connection.setdefault(connection_id, []).append(contact_id)
+    for connection_id, contacts in by_connection.items():
+        with transaction.atomic():
+            mark_contacts(connection_id, contacts)
+            passing.filter(connection_id=connection_id, contact_id__in=contacts).update(asked=True)
 
 
 @app.periodic(cron="17 * * * *", periodic_id="nightly")
