@@ -10,6 +10,7 @@ from django.urls import reverse
 from pytest_django import Settings
 from tests.apps.connections.conftest import press_allow
 from tests.factories import ConnectionFactory, MailchimpAccountFactory, SeatFactory
+from tests.web.test_structure import check
 
 from lockstep.apps.accounts.models import Seat
 from lockstep.apps.accounts.permissions import Role
@@ -205,3 +206,27 @@ def test_nothing_of_another_company_is_there(
     assert answer.status_code == 404
     foreign.refresh_from_db()
     assert (foreign.mode, foreign.account.disconnected_at) == (Connection.Mode.OFF, None)
+
+
+@pytest.mark.parametrize("mode", list(Connection.Mode))
+def test_every_page_is_well_built(
+    practice: MailchimpAccount,
+    admin: Seat,
+    browser_of: BrowserOf,
+    mailchimp: SandboxServer,
+    mode: Connection.Mode,
+) -> None:
+    [theirs] = mailchimp.sandbox.accounts.values()
+    [audience] = theirs.audiences.values()
+    audience.add_merge_field(tag="SHIRT", name="T-shirt size", type="text", required=True)
+    link = ConnectionFactory(account=practice, list_id=audience.id, mode=mode)
+    browser = browser_of(admin)
+    names = ("configure", "checks", "duplicates", "dry_run")
+    addresses = [INDEX, reverse("mailchimp:audience_choice", args=[practice.pk])]
+    addresses += [reverse(f"mailchimp:{name}", args=[link.pk]) for name in names]
+    for address in addresses:
+        check(browser.get(address, follow=True).text)
+    MailchimpAccount.objects.update(broken_kind="key_revoked", broken_text="API Key Invalid")
+    check(browser.get(INDEX).text)
+    MailchimpAccount.objects.all().delete()
+    check(browser.get(INDEX).text)

@@ -11,6 +11,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 from tests.factories import ConnectionFactory, ContactFactory, MailchimpAccountFactory, SeatFactory
+from tests.web.test_structure import check
 
 from lockstep.apps.accounts.models import Seat
 from lockstep.apps.accounts.permissions import Role
@@ -20,7 +21,6 @@ from lockstep.core.errors import BrokenKind
 from lockstep.core.member import SyncState
 from lockstep.core.outcome import RefusalKind
 from lockstep.web.failures import BROKEN, FAILURES
-from lockstep.web.sync.csv_files import safe_cell
 from lockstep.web.sync.history import STATE_LOOKS
 from lockstep.web.sync.window import time_left
 
@@ -168,9 +168,20 @@ def test_csv_is_safe_and_complete(admin: Seat, browser_of: BrowserOf, link: Conn
     assert "Elsewhere" not in sheet
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\tx", "\rx"])
-def test_what_could_run_does_not(text: str) -> None:
-    assert safe_cell(text) == f"'{text}"
+@pytest.mark.parametrize("state", [*SyncRun.State, None])
+@pytest.mark.parametrize("tab", list(SyncState))
+def test_every_page_is_well_built(
+    admin: Seat, browser_of: BrowserOf, link: Connection, state: SyncRun.State | None, tab: SyncState
+) -> None:
+    for one in SyncState:
+        record(link, one, "other" if one is SyncState.FAILED else "")
+    run = run_of(link, state, plan={"guards": [{"text": "Too many."}]}) if state else None
+    browser = browser_of(admin)
+    check(browser.get(window(link, f"?tab={tab.value}")).text)
+    check(browser.get(window(link, f"?tab={tab.value}&list=1")).text)
+    check(browser.get(reverse("sync:history", args=[link.pk])).text)
+    if run:
+        check(browser.get(reverse("sync:run", args=[link.pk, run.pk])).text)
 
 
 def test_a_run_is_shown_polls_and_ends(admin: Seat, browser_of: BrowserOf, link: Connection) -> None:

@@ -141,4 +141,12 @@ def _first_tab(run: SyncRun) -> str:
 
 
 def _latest(connection: Connection) -> SyncRun | None:
-    return connection.runs.filter(kind=SyncRun.Kind.PREVIEW).order_by("-id").first()
+    """The last dry run; none once a sync ran after it, because that changed what it compared."""
+    last = (
+        connection.runs.exclude(kind=SyncRun.Kind.PREVIEW)
+        .order_by("-id")
+        .values_list("pk", flat=True)
+        .first()
+    )
+    dry_runs = connection.runs.filter(kind=SyncRun.Kind.PREVIEW, pk__gt=last or 0)
+    return dry_runs.order_by("-id").first()
