@@ -10,7 +10,14 @@ import pytest
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
-from tests.factories import ClientFactory, ContactFactory, ListValueFactory, SeatFactory, TagFactory
+from tests.factories import (
+    ClientFactory,
+    ContactFactory,
+    ListValueFactory,
+    SeatFactory,
+    TagFactory,
+    UserFactory,
+)
 
 from lockstep.apps.accounts.models import Company, User
 from lockstep.apps.book.capture import CHANNEL
@@ -299,6 +306,10 @@ MATTERS = {
     ),
     "rep renamed": (lambda b: save(b.rep, last_name="New"), ["rep"]),
     "rep renamed by update": (lambda b: User.objects.filter(pk=b.rep.pk).update(first_name="New"), ["rep"]),
+    "a colleague who may become a rep meanwhile": (
+        lambda b: save(SeatFactory(company=b.actor.company).user, last_name="X"),
+        ["new rep"],
+    ),
     "rep deleted": (lambda b: b.rep.delete(), ["client"]),
 }
 
@@ -319,9 +330,7 @@ DOES_NOT_MATTER = {
     "order of a list": lambda b: save(b.status, position=9),
     "a retired value": lambda b: save(b.status, retired=True),
     "a new tag": lambda b: TagFactory(company=b.actor.company),
-    "a colleague who is nobody's rep": lambda b: save(
-        SeatFactory(company=b.actor.company).user, last_name="X"
-    ),
+    "a user elsewhere": lambda b: save(UserFactory(), last_name="X"),
     "a rep's e-mail address": lambda b: save(b.rep, email="other@staff.internal"),
     "a sign-in of a rep": lambda b: save(b.rep, last_login=timezone.now()),
     "an update of nothing": lambda b: contacts.filter(pk=0).update(first_name="x"),

@@ -104,7 +104,19 @@ def capture(
 
 
 def capture_user_names(kind: str) -> list[pgtrigger.Trigger]:
-    """A renamed user is a renamed rep in every company where the user has clients."""
+    """A renamed user is a renamed rep in every company where the user has clients, or could get one.
+
+    Seats count as well as clients: a client that gets this rep in another
+    transaction, committed between this statement and its commit, is not yet
+    seen here, while its own change is read with the old name still.
+    """
+    source = """
+        SELECT c.company_id, r.id FROM renamed r JOIN book_client c ON c.rep_id = r.id
+        UNION SELECT t.company_id, r.id FROM renamed r JOIN accounts_seat t ON t.user_id = r.id"""
+    renamed = (
+        "SELECT n.id FROM new_rows n JOIN old_rows o USING (id)"
+        f" WHERE {_differs(('first_name', 'last_name'))}"
+    )
     return [
         pgtrigger.Trigger(
             name=f"capture_{kind}_update",
@@ -113,10 +125,6 @@ def capture_user_names(kind: str) -> list[pgtrigger.Trigger]:
             operation=pgtrigger.Update,
             referencing=pgtrigger.Referencing(old="old_rows", new="new_rows"),
             declare=_DECLARE,
-            func=_record(
-                kind,
-                "SELECT DISTINCT c.company_id, n.id FROM new_rows n JOIN old_rows o USING (id)"
-                f" JOIN book_client c ON c.rep_id = n.id WHERE {_differs(('first_name', 'last_name'))}",
-            ),
+            func=_record(kind, f"WITH renamed AS ({renamed}) {source}"),
         )
     ]
