@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from lockstep.apps.connections.models import Connection
@@ -21,23 +20,16 @@ from lockstep.apps.sync.models import SyncRun
 from lockstep.apps.sync.opting_out import heed_opt_outs
 from lockstep.apps.sync.store import PostgresStore
 from lockstep.bridge.failures import SetupRefused
+from lockstep.core import rhythm
 from lockstep.core.consent import NewStatus
 from lockstep.core.engine import Engine, StopAsked
 from lockstep.core.errors import AudienceUnavailable, ConnectionBroken
-from lockstep.core.guards import Census, Thresholds, check
-from lockstep.core.plan import Answer, Plan, RenameMember, UpdateMember
-from lockstep.core.planner import Policy, Slice
+from lockstep.core.guards import Thresholds, check
+from lockstep.core.planner import Policy
 from lockstep.core.ports import Audience, Clock
 from lockstep.mailchimp.api import MailchimpAPI
 
 log = logging.getLogger("lockstep.sync")
-
-POLL_EVERY = timedelta(seconds=60)
-POLL_OVERLAP = timedelta(minutes=5)
-"""How far a poll reaches back behind the last: reads lag writes at Mailchimp (contract trap 38)."""
-
-ATTENTION = 1.0
-"""Seconds between two looks whether somebody pressed Stop, while waiting for Mailchimp."""
 
 
 class Account(Protocol):
@@ -82,7 +74,7 @@ class ConnectionRunner:
         try:
             engine = self._engine(connection, store)
             await self._heed_webhooks(connection, store, engine.audience)
-            if self._poll_is_due(connection):
+            if rhythm.poll_is_due(connection.last_polled_at, self.clock.now()):
                 await self._poll(connection, store)
             await engine.catch_up()
             if await self.database.run(heed_opt_outs, connection):
@@ -93,7 +85,7 @@ class ConnectionRunner:
             return True
         except AudienceUnavailable as error:
             await self.database.run(bookkeeping.note_unavailable, connection.pk, self.clock.now(), error)
-            await self._wait(store, error.retry_after)
+            await rhythm.be_patient(self.clock, store, error.retry_after)
             return True
         except ConnectionBroken as error:
             await self.database.run(bookkeeping.note_broken, connection.pk, error)
@@ -106,21 +98,13 @@ class ConnectionRunner:
             deliveries, members = await self.database.run(webhooks.take, connection.pk)
             if not deliveries:
                 return
-            for member in members:
-                await store.record_looks([(member, await audience.look(member))], [])
+            await rhythm.heed(audience, store, members)
             await self.database.run(webhooks.note_heeded, deliveries)
 
-    def _poll_is_due(self, connection: Connection) -> bool:
-        last = connection.last_polled_at
-        return last is None or self.clock.now() - last >= POLL_EVERY
-
     async def _poll(self, connection: Connection, store: PostgresStore) -> None:
-        """Read what changed at Mailchimp since the last time, archived ones included (contract 4.2, 8)."""
         began = self.clock.now()
-        since = (connection.poll_cursor or connection.mirror_complete_at or began) - POLL_OVERLAP
-        for archived in (False, True):
-            async for page in self.account.audience(connection).observe(archived=archived, since=since):
-                await store.record_observed(page)
+        since = rhythm.poll_since(connection.poll_cursor, connection.mirror_complete_at, began)
+        await rhythm.poll(self.account.audience(connection), store, since)
         await self.database.run(bookkeeping.note_polled, connection.pk, began)
 
     # --- runs ---------------------------------------------------------------------------------
@@ -140,7 +124,7 @@ class ConnectionRunner:
                     break
                 except AudienceUnavailable as error:
                     await self.database.run(bookkeeping.note_waiting, run.pk, self.clock.now(), error)
-                    await self._wait(store, error.retry_after)
+                    await rhythm.be_patient(self.clock, store, error.retry_after)
                     run = await self.database.run(bookkeeping.run, run.pk)
         except StopAsked:
             await self.database.run(bookkeeping.finish, run.pk, SyncRun.State.STOPPED, self.clock.now())
@@ -200,15 +184,9 @@ class ConnectionRunner:
             engine.batches = await self.database.run(bookkeeping.batches_proven, connection.pk)
             before = await self.database.run(bookkeeping.synced_before, connection.pk)
             observed = await self._audit(run, engine)
-            overwriting = _Overwriting()
-            counts = await engine.plan_everything(overwriting.look)
-            census = Census(
-                synced_before=before,
-                observed=observed,
-                updates=overwriting.number,
-                releases=counts.releases,
-                gone=counts.answers[Answer.GONE],
-            )
+            tally = rhythm.Tally()
+            counts = await engine.plan_everything(tally.look)
+            census = tally.census(counts, synced_before=before, observed=observed)
             trips = check(census, Thresholds())
             if not await self.database.run(
                 bookkeeping.let_through, run.pk, counts, trips, observed, self.clock.now()
@@ -227,12 +205,6 @@ class ConnectionRunner:
             policy=Policy(NewStatus(connection.new_status)),
             batches=connection.batch_proof == Connection.BatchProof.KEPT,
         )
-
-    async def _wait(self, store: PostgresStore, seconds: float) -> None:
-        """Be patient with Mailchimp, but not deaf: a Stop ends the wait."""
-        while seconds > 0 and not (await store.control()).stop:
-            await self.clock.sleep(min(seconds, ATTENTION))
-            seconds -= ATTENTION
 
 
 async def run_connections(connection_ids: Sequence[int], account: Account, clock: Clock) -> None:
@@ -253,16 +225,3 @@ async def run_connections(connection_ids: Sequence[int], account: Account, clock
 
 def _is_live(connection: Connection) -> bool:
     return connection.on and connection.live_at is not None and not connection.broken_kind
-
-
-@dataclass(slots=True)
-class _Overwriting:
-    """Counts updates of members that were in step: one that we turned Inactive is expected to come back."""
-
-    number: int = 0
-
-    async def look(self, part: Slice, plan: Plan) -> None:
-        for change in plan.changes:
-            synced = part.synced.get(change.contact_id)
-            if isinstance(change, UpdateMember | RenameMember) and synced is not None and synced.digest:
-                self.number += 1

@@ -16,14 +16,14 @@ from lockstep.apps.sync import bookkeeping
 from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import Mark, MemberRecord, SyncRun, WebhookDelivery
 from lockstep.apps.sync.recording import mark_contacts
-from lockstep.apps.sync.runner import POLL_EVERY, run_connections
+from lockstep.apps.sync.runner import run_connections
 from lockstep.apps.sync.waking import QUEUE, TASK, wake
 from lockstep.apps.sync.webhooks import forget_old
 from lockstep.core.errors import ConnectionBroken
 from lockstep.core.member import SyncState
 from lockstep.core.outcome import PASSES_BY_ITSELF
+from lockstep.core.rhythm import AUDIT_EVERY, POLL_EVERY
 
-AUDIT_EVERY = timedelta(hours=24)
 CHANCE_AFTER = timedelta(hours=24)
 
 
