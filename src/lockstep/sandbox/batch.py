@@ -98,7 +98,8 @@ class Batches:
     # --- reading ---
 
     def of(self, account: Account) -> list[Batch]:
-        """The batches of an account that are not forgotten, the newest first (INFERRED order)."""
+        """The batches of an account that are not forgotten, the newest first."""
+        # INFERRED: the order.
         self._forget_old()
         return [batch for batch in reversed(self._all.values()) if batch.account_id == account.id]
 
@@ -216,9 +217,9 @@ class Batches:
     def _answers(self, batch: Batch, operation: Operation) -> Iterator[tuple[int, bytes]]:
         """What the API says to an operation: (status, body).
 
-        A GET of a collection without `count` is paged through, each page an operation (contract, 6). The size
-        of those pages is INFERRED.
+        A GET of a collection without `count` is paged through, each page an operation (contract, 6).
         """
+        # INFERRED: the size of those pages, a thousand rows.
         page = operation.method == "GET" and "count" not in operation.query
         status, body, total = self._call(batch, operation, 0 if page else None)
         yield status, body
@@ -251,7 +252,8 @@ class Batches:
         self._begin_next(batch.account_id, now)
 
     def _tell(self, batch: Batch, now: float) -> None:
-        """Call the batch webhooks; the fields are INFERRED (contract, 6)."""
+        """Call the batch webhooks."""
+        # INFERRED: the fields after the first four, and `data[status]` (contract, 6).
         fields = {
             "type": "batch_operation_completed",
             "fired_at": webhook_time(int(now)),

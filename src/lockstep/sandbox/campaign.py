@@ -31,7 +31,7 @@ __all__ = ["Campaign", "Campaigns", "campaigns_of", "hear"]
 
 #: Events become visible within a minute; the service takes up to about four (contract, section 9).
 _VISIBLE_WITHIN = 60
-#: Soft bounces after which an address is cleaned. INFERRED: the contract has no number.
+#: INFERRED: the number of soft bounces after which an address is cleaned.
 _SOFT_BOUNCES = 7
 _LASTING = frozenset((SOFT, HARD, UNSUBSCRIBE, ABUSE))
 DEFAULT_LINKS = ("https://club.example/", "https://club.example/donate", "https://club.example/events")

@@ -1,8 +1,7 @@
 """Segment conditions: which members a saved segment holds (contract, section 10, table of conditions).
 
-`compiled(options, surroundings)` turns the `options` of a segment into one test of a member. Texts are
-compared without regard to case (INFERRED: the web application does). What needs data that the sandbox does
-not have is said at its function.
+`compiled(options, surroundings)` turns the `options` of a segment into one test of a member. What
+needs data that the sandbox does not have is said at its function.
 """
 
 from __future__ import annotations
@@ -134,7 +133,8 @@ def _date_merge(condition: JSON, around: Surroundings) -> Test:
 
 
 def _zip(condition: JSON, around: Surroundings) -> Test:
-    """INFERRED: the sandbox has no map, so only the very same zip code lies within any number of miles."""
+    """Who lives near a zip code."""
+    # INFERRED: the sandbox has no map, so only the very same zip code lies within any number of miles.
     column = _column(around.audience, condition["field"]) or 0
     wanted = str(condition.get("extra", "")).strip()
 
@@ -156,6 +156,7 @@ def _text(value: MergeValue) -> str:
 
 def _comparison(op: str, wanted: JSON) -> Callable[[str], bool]:
     """`op` against the case-folded text of a value."""
+    # INFERRED: texts are compared without regard to case.
     text = str(wanted).casefold()
     match op:
         case "is":

@@ -2,7 +2,7 @@
 
     python -m lockstep.sandbox.coverage > docs/reference/sandbox-coverage.md
 
-The inferred places are the comments in the source that begin with INFERRED.
+The inferred places are the remarks in the source that begin with INFERRED: comments of their own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from .routes import COLLECTIONS
 __all__ = ["page"]
 
 _HERE = Path(__file__).parent
-_MARK = re.compile(r"# INFERRED:? ?(.*)")
+_MARK = re.compile(r"#:? INFERRED:? ?(.*)")
 
 
 def page(description: Description | None) -> str:
     """The page. Without the description it cannot say what is missing."""
-    served = sorted((route.pattern, route.method) for routes in COLLECTIONS for route in routes.all)
+    served = sorted(
+        (route.pattern, route.method, route.handler.__module__.rpartition(".")[2])
+        for routes in COLLECTIONS
+        for route in routes.all
+    )
     lines = [
         "# What the practice Mailchimp covers",
         "",
@@ -31,27 +35,29 @@ def page(description: Description | None) -> str:
         "",
         "## Calls",
         "",
-        "| path | method | in Mailchimp's description |",
-        "|---|---|---|",
+        "Every answer of these is checked against Mailchimp's own description in the tests, and every one is "
+        "called with Mailchimp's official clients for Python and Node.",
+        "",
+        "| path | method | status | in Mailchimp's description | written in |",
+        "|---|---|---|---|---|",
     ]
-    for path, method in served:
+    for path, method, module in served:
         known = "no; the official clients have it" if (path, method) in UNDESCRIBED else "yes"
-        lines.append(f"| `{path}` | {method} | {known} |")
+        lines.append(f"| `{path}` | {method} | served | {known} | `routes/{module}.py` |")
     if description is not None:
-        missing = sorted({(p, m) for m, p, _ in description.operations()} - set(served))
-        if missing:
-            lines += ["", "Described and not served:", ""]
-            lines += [f"- {method} `{path}`" for path, method in missing]
+        missing = {(p, m) for m, p, _ in description.operations()} - {(p, m) for p, m, _ in served}
+        lines += [f"| `{path}` | {method} | missing | yes | |" for path, method in sorted(missing)]
     lines += ["", "## Inferred", ""]
     lines += ["What no public source states, so that the sandbox had to choose:", ""]
-    lines += [f"- `{module}`: {text}" for module, text in _inferred()]
+    lines += ["| where | what |", "|---|---|"]
+    lines += [f"| `{module}` | {text.replace('|', '&#124;')} |" for module, text in _inferred()]
     return "\n".join(lines) + "\n"
 
 
 def _inferred() -> Iterator[tuple[str, str]]:
     """(module, remark) for every INFERRED comment, continued over following comment lines."""
     for file in sorted(_HERE.rglob("*.py")):
-        if file.name == Path(__file__).name:
+        if file == Path(__file__):
             continue
         lines = file.read_text(encoding="utf-8").splitlines()
         for number, line in enumerate(lines):
@@ -60,17 +66,17 @@ def _inferred() -> Iterator[tuple[str, str]]:
                 continue
             remark = [found[1]]
             for more in lines[number + 1 :]:
-                if not more.strip().startswith("# "):
+                if not more.strip().startswith(("# ", "#: ")):
                     break
-                remark.append(more.strip()[2:])
+                remark.append(more.strip().lstrip("#: "))
             subject = next((name for name in map(_subject, lines[number + 1 :]) if name), "")
             text = " ".join(part for part in remark if part).strip()
-            yield str(file.relative_to(_HERE)), f"{text or 'wording'} ({subject})" if subject else text
+            yield str(file.relative_to(_HERE)), f"{text or 'wording'} (“{subject}”)" if subject else text
 
 
 def _subject(line: str) -> str:
     """The text in quotes that the remark is about, if the line has one."""
-    found = re.search(r'"([^"]{12,})"', line)
+    found = re.search(r'"([^"]{12,}?[ {][^"]*)"', line)
     return found[1] if found else ""
 
 

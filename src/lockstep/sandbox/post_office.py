@@ -24,7 +24,8 @@ __all__ = ["GAPS", "Attempt", "Delivery", "PostOffice", "post_office_of", "signa
 
 USER_AGENT = "MailChimp.com"
 #: Seconds before each repeat (contract, section 8): `growing` for 75 minutes as the guide says, `even` as the
-#: release note of 2024-06-17 says. The steps within them are INFERRED.
+#: release note of 2024-06-17 says.
+# INFERRED: the steps within the 75 minutes.
 GAPS: dict[str, tuple[int, ...]] = {
     "growing": (60, 180, 600, 1260, 2400),
     "even": (20 * 60,) * 20,

@@ -1,8 +1,4 @@
-"""A campaign's numbers, people and events as the API answers them (contract, section 9). Pure.
-
-INFERRED here: rates and "percentages" are fractions of 1; contacts that were permanently deleted stay in the
-counts, with an empty address.
-"""
+"""A campaign's numbers, people and events as the API answers them (contract, section 9). Pure."""
 
 from __future__ import annotations
 
@@ -35,6 +31,7 @@ _STATUSES = {0: "sent", SOFT: "soft", HARD: "hard"}
 
 def rate(part: int, whole: int) -> float:
     """A fraction with four digits; 0 of nothing."""
+    # INFERRED: rates and "percentages" are fractions of 1.
     return round(part / whole, 4) if whole else 0
 
 
@@ -220,6 +217,7 @@ class Person:
     def row(self, *, merges: bool = True) -> dict[str, Any]:
         """The keys that all rows share."""
         member, audience = self.member, self._audience
+        # INFERRED: contacts that were permanently deleted stay in the counts, with an empty address.
         row: dict[str, Any] = {
             "email_id": member.id if member else hash_of(contact_id(self.serial, 0)),
             "email_address": member.email if member else "",
@@ -234,7 +232,8 @@ class Person:
 
     @property
     def contact_status(self) -> str:
-        """What the contact is now; INFERRED: a deleted one is `archived`."""
+        """What the contact is now."""
+        # INFERRED: one that was deleted for good is `archived`.
         return self.member.shown_status if self.member else "archived"
 
 

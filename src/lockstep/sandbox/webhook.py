@@ -27,7 +27,8 @@ SMS_EVENTS = ("sms_subscribe", "sms_unsubscribe", "upsms", "sms_campaign")
 SOURCES = ("user", "admin", "api")
 
 #: Too many failures at once switch a webhook off (trap 35): "51% failure rate" was in the mail after 3,000
-#: unsubscribes. INFERRED: counted over the last hundred tries.
+#: unsubscribes.
+# INFERRED: failures are counted over the last hundred tries.
 _WINDOW = 100
 
 
@@ -46,7 +47,8 @@ class Webhook:
     recent: deque[bool] = field(default_factory=lambda: deque(maxlen=_WINDOW))
 
     def wants(self, kind: str, source: str | None) -> bool:
-        """Is it to be told? A campaign's sending has no source and ignores them (INFERRED)."""
+        """Is it to be told? `source` is None for a campaign's sending."""
+        # INFERRED: a campaign's sending ignores the sources.
         return self.enabled and self.events.get(kind, False) and (source is None or self.sources[source])
 
     def disable(self, why: str) -> None:

@@ -91,7 +91,8 @@ def list_reports(call: Call) -> dict[str, Any]:
         and type_ in (None, "regular")
         and inside(campaign.send_time, *window)
     ]
-    found.reverse()  # INFERRED: the newest first
+    # INFERRED: the newest report comes first.
+    found.reverse()
     return collection(
         call,
         "reports",

@@ -12,7 +12,7 @@ from lockstep.sandbox.shapes import instance
 
 routes = Routes("SearchMembers")
 
-#: INFERRED: how many matches the service lists is not described.
+#: INFERRED: how many matches the service lists.
 _SHOWN = 100
 
 

@@ -110,7 +110,8 @@ def get_webhook(call: Call) -> dict[str, Any]:
 
 @routes.patch("/lists/{list_id}/webhooks/{webhook_id}")
 def update_webhook(call: Call) -> Later | dict[str, Any]:
-    """INFERRED: a new address is asked first like that of a new webhook, and a change enables it again."""
+    """Change a webhook."""
+    # INFERRED: a new address is asked first like that of a new webhook, and a change enables it again.
     audience, body = call.audience(), call.body(_BODY)
     webhook = _webhook(call, audience)
     url = _checked_url(call, audience, body.get("url", webhook.url), webhook)
