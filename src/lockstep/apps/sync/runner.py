@@ -181,6 +181,7 @@ class ConnectionRunner:
                 if connection.batch_proof == Connection.BatchProof.UNKNOWN:
                     kept = await engine.audience.batches_keep_status()
                     await self.database.run(bookkeeping.note_batch_proof, connection.pk, kept)
+                await webhooks.see_to_webhook(connection, self.account.api, self.database)
             engine.batches = await self.database.run(bookkeeping.batches_proven, connection.pk)
             before = await self.database.run(bookkeeping.synced_before, connection.pk)
             observed = await self._audit(run, engine)
