@@ -145,6 +145,14 @@ def test_a_cut_list_holds_whole_tags_from_the_front(items: list[str], limit: int
 # --- normalising ------------------------------------------------------------------------------------------
 
 
+@given(
+    st.text(st.sampled_from([*"aé🎈  ", *map(chr, range(0x30)), "\x7f", "\x85", "\xa0", "\u2003", "\u3000"]))
+)
+def test_one_line_folds_every_kind_of_white_space(text: str) -> None:
+    words = "".join(" " if ch.isspace() or ch < " " or ch == "\x7f" else ch for ch in text).split(" ")
+    assert one_line(text) == " ".join(word for word in words if word)
+
+
 @given(texts)
 def test_one_line_is_idempotent_and_has_no_control_characters(text: str) -> None:
     line = one_line(text)

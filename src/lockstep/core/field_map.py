@@ -60,6 +60,10 @@ _RELEASED: Mapping[int, str] = {
     _INDEX["client_url"]: "",
     SYNC_STATUS: INACTIVE,
 }
+_MADE = frozenset({"client_tags", "contact_tags", "sync_status"})
+_PLAIN = tuple("" if spec.name in _MADE else spec.name for spec in FIELD_SPECS)
+"""The names of the fields that are texts of the book, in field order; '' where a value is made otherwise."""
+
 _PREFIX = re.compile(r"[A-Z][A-Z0-9]{0,3}")
 _JOINER = "\u200d"
 _MODIFIERS = frozenset("\ufe0e\ufe0f\u20e3" + "".join(map(chr, range(0x1F3FB, 0x1F400))))
@@ -96,7 +100,8 @@ class FieldMap:
 
     def values_of(self, merge_fields: Mapping[str, object]) -> Values:
         """Our values out of a member's merge fields; a field that isn't there is ''."""
-        return tuple(_text(merge_fields.get(tag, "")) for tag in self.tags)
+        found = [merge_fields.get(tag, "") for tag in self.tags]
+        return tuple([value if type(value) is str else _text(value) for value in found])
 
     def merge_fields(self, values: Values, only: Iterable[int] | None = None) -> dict[str, str]:
         """What to send: all our fields, or those at the positions in `only`."""
@@ -111,12 +116,19 @@ def _text(value: object) -> str:
 
 def one_line(text: str) -> str:
     """White space and control characters folded to single spaces: what a text field keeps."""
+    if text.isprintable() and "  " not in text:  # of all white space only the space is printable
+        return text.strip()
     return _CONTROL.sub(" ", text).strip()
 
 
 def cut(text: str, limit: int = VALUE_BYTES) -> str:
     """The text within `limit` UTF-8 bytes, cut at a whole word and marked with “…”."""
-    return text if len(text.encode()) <= limit else _marked(text, limit)
+    return text if _is_within(text, limit) else _marked(text, limit)
+
+
+def _is_within(text: str, limit: int) -> bool:
+    """Whether the text takes at most `limit` bytes; no character takes more than four."""
+    return len(text) * 4 <= limit or len(text.encode()) <= limit
 
 
 def _marked(text: str, limit: int) -> str:
@@ -149,7 +161,7 @@ def cut_list(items: Iterable[str], limit: int = VALUE_BYTES) -> str:
     """
     names = [name for item in items if (name := one_line(item))]
     text = LIST_SEPARATOR.join(names)
-    if len(text.encode()) <= limit:
+    if _is_within(text, limit):
         return text
     mark = LIST_SEPARATOR + CUT_MARK
     room = limit - len(mark.encode())
@@ -184,17 +196,10 @@ def make_values(
     `texts` maps a field's name to its text, for every field but the tags and
     the Sync Status. Tags are sorted, so that their order is no difference.
     """
-    made: list[str] = []
-    for spec in FIELD_SPECS:
-        match spec.name:
-            case "client_tags":
-                made.append(cut_list(_in_order(client_tags)))
-            case "contact_tags":
-                made.append(cut_list(_in_order(contact_tags)))
-            case "sync_status":
-                made.append(ACTIVE)
-            case name:
-                made.append(cut(one_line(texts[name])))
+    made = [cut(one_line(texts[name])) if name else "" for name in _PLAIN]
+    made[_INDEX["client_tags"]] = cut_list(_in_order(client_tags))
+    made[_INDEX["contact_tags"]] = cut_list(_in_order(contact_tags))
+    made[SYNC_STATUS] = ACTIVE
     return tuple(made)
 
 
