@@ -18,6 +18,8 @@ from .routes import COLLECTIONS
 __all__ = ["page"]
 
 _HERE = Path(__file__).parent
+#: Remarks about texts are shown with the text, which stands a few lines below.
+_ABOUT_WORDS = re.compile(r"\b(texts?|wording|refusals?|recording|nobody published)\b|^$")
 _MARK = re.compile(r"#:? INFERRED:? ?(.*)")
 
 
@@ -69,7 +71,9 @@ def _inferred() -> Iterator[tuple[str, str]]:
                 if not more.strip().startswith(("# ", "#: ")):
                     break
                 remark.append(more.strip().lstrip("#: "))
-            subject = next((name for name in map(_subject, lines[number + 1 :]) if name), "")
+            about_words = _ABOUT_WORDS.search(" ".join(remark))
+            near = lines[number + 1 : number + 12] if about_words else []
+            subject = next((name for name in map(_subject, near) if name), "")
             text = " ".join(part for part in remark if part).strip()
             yield str(file.relative_to(_HERE)), f"{text or 'wording'} (“{subject}”)" if subject else text
 
