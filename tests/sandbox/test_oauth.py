@@ -154,9 +154,10 @@ def test_a_code_works_once_and_not_for_long(mailchimp: SandboxClient) -> None:
 def test_1_2_revocation_works_at_once(mailchimp: SandboxClient, how: str) -> None:
     secret = exchange(mailchimp, allowed(mailchimp)["code"]).json["access_token"]
     if how == "page":
-        assert "Authorised applications" in mailchimp.raw("GET", "/").text
+        signed_in = {"cookie": f"practice_account={next(iter(mailchimp.sandbox.accounts))}"}
+        assert "Authorised applications" in mailchimp.raw("GET", "/", headers=signed_in).text
         assert post(mailchimp, "/apps/revoke", {"client_id": DEFAULT_CLIENT_ID}).status == 303
-        assert "Authorised applications" not in mailchimp.raw("GET", "/").text
+        assert "Authorised applications" not in mailchimp.raw("GET", "/", headers=signed_in).text
     else:
         mailchimp.control("/revoke", {"client_id": DEFAULT_CLIENT_ID})
     answer: Any = mailchimp.raw("GET", "/3.0/ping", headers={"authorization": f"Bearer {secret}"})

@@ -162,6 +162,12 @@ class Campaigns:
         self._all[made.id] = made
         return made
 
+    def delete(self, campaign: Campaign) -> None:
+        """Throw a draft away. Raises CannotHappen for one that went out."""
+        if campaign.status != "save":
+            raise CannotHappen("only drafts can be deleted")
+        del self._all[campaign.id]
+
     def send(self, campaign: Campaign, *, temper: Temper | None = None, seed: int | None = None) -> None:
         """Send a draft now: it goes out at 500 mails a second, and people react over days.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-__all__ = ["Switches"]
+__all__ = ["Switches", "choices_of"]
 
 
 _CHOICES = {
@@ -76,3 +76,8 @@ class Switches:
     def names(cls) -> tuple[str, ...]:
         """All switches."""
         return tuple(switch.name for switch in fields(cls))
+
+
+def choices_of(name: str) -> tuple[str, ...]:
+    """The words that a switch takes; none for numbers and yes or no."""
+    return _CHOICES.get(name, ())

@@ -15,6 +15,10 @@ def _when(second: float | None) -> str:
     return "" if second is None else dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def _clock(second: float) -> str:
+    return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%H:%M:%S")
+
+
 _environment = Environment(
     loader=PackageLoader("lockstep.sandbox", "templates"),
     autoescape=True,
@@ -23,6 +27,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters["when"] = _when
+_environment.filters["clock"] = _clock
 
 
 def render(template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
@@ -32,7 +37,7 @@ def render(template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         html,
         status,
         headers={
-            "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
+            "Content-Security-Policy": "default-src 'none'; style-src 'self'; "
             "script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'",
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",

@@ -1,0 +1,1 @@
+"""The pages' stylesheet and script, served by the sandbox itself."""
