@@ -11,6 +11,11 @@ How a request goes: `door` (HTTP, faults, limits, log) → `api` (route, key, pr
 `routes/<resource>` (parse, call, shape) → the rules of the resource (`subscription`, `batch_subscribe`,
 `merge_field` …), which work on `Audience` and `Member` and know neither HTTP nor JSON envelopes.
 
+What happens later or elsewhere: `schedule` holds calls by the simulated clock, `heart` ticks between requests
+while anything is to come, `courier` carries webhook calls out (`webhook` and `batch` say what, `post_office`
+when and how often). Campaigns are `campaign` (drafts and sending), `behaviour` (a script of what readers will
+do), `mailing` (what they did, a few bytes each) and `report` (how the API tells it).
+
 To add a resource:
 
 1. State and rules in `<resource>.py`. Keep its state in `sandbox.store("<resource>", Factory)`, which a reset
@@ -22,9 +27,11 @@ To add a resource:
 2. Routes in `routes/<resource>.py`: `routes = Routes("Lists/<Name>")` and one function per path with
    `@routes.get("/lists/{list_id}/…")`. Read the query through `call.page()`, `call.flag()` and so on, check
    the body with `call.body(SHAPE)` (`schema.py`), answer with `shapes.collection` or `shapes.instance`,
-   which do `fields` and `exclude_fields`; return None for 204. Add the module to `COLLECTIONS` in
+   which do `fields` and `exclude_fields`; return None for 204, or `api.Later` where an address must be asked
+   before there is an answer. Add the module to `COLLECTIONS` in
    `routes/__init__.py`.
-3. Pages in `pages.py` and `templates/`; control-door verbs in `control.py`.
+3. Pages in `pages.py`, or a module `<subject>_pages.py` beside it, within `page_frame.Frame`, and
+   `templates/`; control-door verbs in `control.py`.
 4. Tests under `tests/sandbox/`, each naming the contract's section, through `testing.SandboxClient`.
 """
 
