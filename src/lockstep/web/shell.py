@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -55,6 +55,11 @@ class SyncPulse:
     seconds_left: int | None = None
     checked_at: datetime | None = None
     reason: str = ""
+    numbers: bool = True
+    """Without them nothing is said that counts contacts: the reader may not see all of them."""
+
+    def without_numbers(self) -> SyncPulse:
+        return replace(self, counts={}, done=0, whole=0, seconds_left=None, numbers=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,8 @@ def _running(sync: SyncPulse) -> Pulse:
     share = min(100, 100 * sync.done // sync.whole) if sync.whole else 0
     whole = max(sync.done, sync.whole)  # the audience may have grown since it was counted
     verb = "Auditing" if sync.phase == "auditing" else "Syncing"
+    if not sync.numbers:
+        return Pulse(verb, "Under way", "run", running=True)
     detail = f"{number(sync.done)} of {number(whole)}"
     if sync.phase == "auditing":
         detail += " compared"
@@ -133,6 +140,9 @@ def _time_left(seconds: int) -> str:
 def _on(sync: SyncPulse, now: datetime) -> Pulse:
     total = sum(sync.counts.get(name, 0) for name, _ in _OUTCOMES)
     synced, failed = sync.counts.get("synced", 0), sync.counts.get("failed", 0)
+    if not sync.numbers:
+        checked = f"Checked {moment(sync.checked_at, now)}" if sync.checked_at else "Connected"
+        return Pulse("Mailchimp sync is on", checked, "ok")
     checked = f" · {moment(sync.checked_at, now)}" if sync.checked_at else ""
     return Pulse(
         "Mailchimp in sync" if not failed else "Mailchimp sync is on",
@@ -191,7 +201,9 @@ class Shell:
 
     @cached_property
     def sync(self) -> SyncPulse:
-        return read_pulse(self.company)
+        """Without numbers for who is limited to own clients: these count everybody's contacts."""
+        found = read_pulse(self.company)
+        return found.without_numbers() if self.actor.own_clients_only else found
 
     @cached_property
     def pulse(self) -> Pulse:
