@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from lockstep.apps.accounts.permissions import ROLE_LABELS, ROLE_PERMISSIONS, Actor, Role
+from lockstep.apps.accounts.permissions import ROLE_LABELS, ROLE_PERMISSIONS, Actor, Permission, Role
 
 
 class Company(models.Model):
@@ -90,10 +90,17 @@ class Seat(models.Model):
         return f"seat {self.pk}"
 
     def actor(self) -> Actor:
-        """The actor that services ask for permissions."""
+        """The actor that services ask for permissions.
+
+        Who is limited to own clients manages no company, whatever the role:
+        its settings list and count everybody's contacts.
+        """
+        permissions = ROLE_PERMISSIONS[Role(self.role)]
+        if self.own_clients_only:
+            permissions -= {Permission.MANAGE_COMPANY}
         return Actor(
             company=self.company,
             user=self.user,
-            permissions=ROLE_PERMISSIONS[Role(self.role)],
+            permissions=permissions,
             own_clients_only=self.own_clients_only,
         )
