@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from lockstep.apps.accounts.permissions import Actor, Permission
+from lockstep.apps.book.errors import NotFound
 from lockstep.apps.book.models import HistoryEntry
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync.models import MemberRecord, SyncRun
@@ -34,6 +35,7 @@ def start_sync(actor: Actor, connection: Connection, *, approved: str = "") -> S
     run, exactly that plan runs or the run waits for another approval.
     Raises `SyncRefused`, `NotPermitted`.
     """
+    actor.require(Permission.MANAGE_COMPANY)
     _finish_waiting(actor, connection)
     run = _ask(actor, connection, SyncRun.Kind.START, approved=approved)
     connection.mode = Connection.Mode.ON
@@ -72,6 +74,7 @@ def stop_sync(actor: Actor, connection: Connection) -> None:
 @transaction.atomic
 def refresh(actor: Actor, connection: Connection) -> SyncRun:
     """Refresh (S8): read what changed in Mailchimp, and bring everything in step."""
+    actor.require(Permission.MANAGE_COMPANY)
     if not connection.on:
         raise SyncRefused("The sync is not on. Start it to read what changed in Mailchimp.")
     return _ask(actor, connection, SyncRun.Kind.REFRESH)
@@ -90,6 +93,7 @@ def retry(
     Archived members are never brought back by this: they are looked at again,
     and go on when the person has signed up again meanwhile (contract 4.4).
     """
+    actor.require(Permission.MANAGE_COMPANY)
     if not connection.on:
         raise SyncRefused("The sync is not on. Start it first; it tries everybody again.")
     records = MemberRecord.objects.filter(connection=connection, state__in=[state.value for state in states])
@@ -108,9 +112,11 @@ def retry(
 def confirm_guards(actor: Actor, run: SyncRun) -> SyncRun:
     """“It is right, go on”: the waiting plan is approved, and runs if it is still the same."""
     actor.require(Permission.MANAGE_COMPANY)
-    run = (
-        SyncRun.objects.select_for_update().select_related("connection").get(pk=run.pk, company=actor.company)
-    )
+    found = SyncRun.objects.select_for_update().select_related("connection")
+    run_now = found.filter(pk=run.pk, company=actor.company).first()
+    if run_now is None:
+        raise NotFound("run")
+    run = run_now
     if run.state != SyncRun.State.WAITING:
         raise SyncRefused("This run is not waiting for a confirmation.")
     if next_open(run.connection) is not None:
@@ -161,11 +167,15 @@ def _ask(actor: Actor, connection: Connection, kind: SyncRun.Kind, *, approved: 
 
 
 def _locked(actor: Actor, connection: Connection) -> Connection:
-    return (
+    found = (
         Connection.objects.select_for_update(of=("self",))
         .select_related("account")
-        .get(pk=connection.pk, company=actor.company)
+        .filter(pk=connection.pk, company=actor.company)
+        .first()
     )
+    if found is None:
+        raise NotFound("connection")
+    return found
 
 
 def _finish_waiting(actor: Actor, connection: Connection) -> None:
