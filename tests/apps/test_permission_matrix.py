@@ -1,0 +1,284 @@
+"""Who may do what: every public verb of the services by every role, called for real (A1).
+
+The table is written out, not derived from the code: a permission that is
+loosened, or a verb that forgets to ask, is a failing line here. A verb that is
+new in a services' `__all__` fails until the table says who may use it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.factories import SeatFactory
+from tests.factories.filled import Lists, Part, Window, add_lists, add_part, add_window
+
+from lockstep.apps.accounts.models import Seat
+from lockstep.apps.accounts.permissions import Actor, NotPermitted, Role
+from lockstep.apps.accounts.services import add_user
+from lockstep.apps.book import services as book
+from lockstep.apps.book.models import ListValue
+from lockstep.apps.book.services import imports
+from lockstep.apps.connections import services as connections
+from lockstep.apps.connections.preferences import Preferences
+from lockstep.apps.sync import services as sync
+from lockstep.core.consent import NewStatus
+from lockstep.core.member import SyncState
+
+R = Role
+EVERYBODY = frozenset(Role)
+EDITORS = EVERYBODY - {R.READ_ONLY}
+EXPORTERS = frozenset({R.ADMIN, R.MANAGER, R.SALES})
+MANAGERS = frozenset({R.ADMIN, R.MANAGER})
+ADMINS = frozenset({R.ADMIN})
+
+
+class Here:
+    """A company with something of everything, for calls to name."""
+
+    def __init__(self) -> None:
+        self.admin: Seat = SeatFactory()
+        self.lists: Lists = add_lists(self.admin, "alpaca")
+        self.others: Lists = add_lists(self.admin, "bison")
+        self.window: Window = add_window(self.admin, "alpaca")
+        self.part: Part = add_part(self.admin, "alpaca", self.lists, self.window)
+        self.client = self.part.clients[0].pk
+        self.contact = self.part.contacts[0]
+        self.upload = self.part.imports[0].pk
+        self.value, self.other_value = self.lists.status.pk, self.others.status.pk
+        self.tag, self.other_tag = self.lists.contact_tag.pk, self.others.contact_tag.pk
+        self.on, self.off = self.window.on, self.window.off
+        self.account = self.window.on.account
+
+
+def table() -> io.BytesIO:
+    return io.BytesIO(b"Client,E-mail\nNew client,new@client.example\n")
+
+
+Call = Callable[[Actor, Here], Any]
+
+#: Verb → who may, and a call of it.
+VERBS: dict[str, tuple[frozenset[Role], Call]] = {
+    "accounts.add_user": (ADMINS, lambda a, h: add_user(a, email="new@staff.example", role=R.SALES)),
+    "book.save_client": (EDITORS, lambda a, h: book.save_client(a, name="New one")),
+    "book.set_client_active": (
+        EDITORS,
+        lambda a, h: book.set_client_active(a, client_id=h.client, active=False),
+    ),
+    "book.delete_client": (MANAGERS, lambda a, h: book.delete_client(a, client_id=h.client)),
+    "book.restore_client": (
+        MANAGERS,
+        lambda a, h: book.restore_client(a, client_id=h.part.deleted_client.pk),
+    ),
+    "book.save_contact": (EDITORS, lambda a, h: book.save_contact(a, client_id=h.client, first_name="New")),
+    "book.set_contact_active": (
+        EDITORS,
+        lambda a, h: book.set_contact_active(a, contact_id=h.contact.pk, active=False),
+    ),
+    "book.set_no_marketing": (
+        EDITORS,
+        lambda a, h: book.set_no_marketing(a, contact_id=h.contact.pk, no_marketing=True),
+    ),
+    "book.delete_contact": (MANAGERS, lambda a, h: book.delete_contact(a, contact_id=h.contact.pk)),
+    "book.restore_contact": (
+        MANAGERS,
+        lambda a, h: book.restore_contact(a, contact_id=h.part.deleted_contact.pk),
+    ),
+    "book.contacts_csv": (EXPORTERS, lambda a, h: book.contacts_csv(a)),
+    "book.add_list_value": (
+        ADMINS,
+        lambda a, h: book.add_list_value(a, kind=ListValue.Kind.INDUSTRY, name="Mining"),
+    ),
+    "book.rename_list_value": (
+        ADMINS,
+        lambda a, h: book.rename_list_value(a, value_id=h.value, name="Else"),
+    ),
+    "book.reorder_list_values": (
+        ADMINS,
+        lambda a, h: book.reorder_list_values(a, kind=ListValue.Kind.STATUS, value_ids=[h.other_value]),
+    ),
+    "book.retire_list_value": (ADMINS, lambda a, h: book.retire_list_value(a, value_id=h.value)),
+    "book.merge_list_values": (
+        ADMINS,
+        lambda a, h: book.merge_list_values(a, value_id=h.value, into_id=h.other_value),
+    ),
+    "book.rename_tag": (ADMINS, lambda a, h: book.rename_tag(a, tag_id=h.tag, name="Else")),
+    "book.delete_tag": (ADMINS, lambda a, h: book.delete_tag(a, tag_id=h.tag)),
+    "book.merge_tags": (ADMINS, lambda a, h: book.merge_tags(a, tag_id=h.tag, into_id=h.other_tag)),
+    "imports.upload_import": (
+        MANAGERS,
+        lambda a, h: imports.upload_import(a, file=table(), filename="new.csv"),
+    ),
+    "imports.preview_import": (MANAGERS, lambda a, h: imports.preview_import(a, import_id=h.upload)),
+    "imports.confirm_import": (
+        MANAGERS,
+        lambda a, h: imports.confirm_import(a, import_id=h.upload, queue=False),
+    ),
+    "imports.start_import": (MANAGERS, lambda a, h: imports.start_import(a, table(), "new.csv", queue=False)),
+    "imports.refused_rows_csv": (MANAGERS, lambda a, h: imports.refused_rows_csv(a, import_id=h.upload)),
+    "connections.begin_oauth": (ADMINS, lambda a, h: connections.begin_oauth(a, {}, return_address="x")),
+    "connections.finish_oauth": (
+        ADMINS,
+        lambda a, h: connections.finish_oauth(a, {}, code="c", state="s", return_address="x"),
+    ),
+    "connections.connect_api_key": (ADMINS, lambda a, h: connections.connect_api_key(a, "")),
+    "connections.check_again": (ADMINS, lambda a, h: connections.check_again(a, h.account)),
+    "connections.disconnect": (ADMINS, lambda a, h: connections.disconnect(a, h.account)),
+    "connections.select_audience": (
+        ADMINS,
+        lambda a, h: connections.select_audience(a, h.account, "list"),
+    ),
+    "connections.save_preferences": (
+        ADMINS,
+        lambda a, h: connections.save_preferences(a, h.off, Preferences(), NewStatus.PENDING),
+    ),
+    "connections.save_automatic_work": (
+        ADMINS,
+        lambda a, h: connections.save_automatic_work(
+            a, h.off, nightly_audit=False, unsubscribe_sets_no_marketing=True
+        ),
+    ),
+    "connections.make_fields_optional": (
+        ADMINS,
+        lambda a, h: connections.make_fields_optional(a, h.off, ["X"]),
+    ),
+    "sync.choose_duplicate": (EDITORS, lambda a, h: sync.choose_duplicate(a, h.contact)),
+    "sync.unchoose_duplicate": (EDITORS, lambda a, h: sync.unchoose_duplicate(a, h.contact)),
+    "sync.start_preview": (ADMINS, lambda a, h: sync.start_preview(a, h.off)),
+    "sync.start_sync": (ADMINS, lambda a, h: sync.start_sync(a, h.off)),
+    "sync.stop_sync": (ADMINS, lambda a, h: sync.stop_sync(a, h.on)),
+    "sync.refresh": (ADMINS, lambda a, h: sync.refresh(a, h.on)),
+    "sync.retry": (ADMINS, lambda a, h: sync.retry(a, h.on, states=[SyncState.FAILED])),
+    "sync.confirm_guards": (ADMINS, lambda a, h: sync.confirm_guards(a, h.window.runs["waiting"])),
+    "sync.dismiss_waiting": (ADMINS, lambda a, h: sync.dismiss_waiting(a, h.on)),
+}
+
+#: Public, but not for a person's actor: who calls them, and why they ask nobody.
+ASK_NOBODY = {
+    "accounts.create_company": "the command line, before there is anybody",
+    "accounts.create_first_company": "the command line and the first start",
+    "book.add_starting_values": "the birth of a company",
+    "book.email_is_valid": "decides about a text, reads no row",
+    "book.ensure_tags": "other services, after they asked",
+    "connections.find_connection": "a look-up within the actor's company; the caller asks",
+    "connections.note_broken": "records what Mailchimp said",
+    "imports.delete_old_files": "a timer",
+    "imports.guess_mapping": "decides about a header, reads no row",
+    "imports.import_of": "a look-up within the actor's company; the caller asks",
+    "imports.run_import": "the worker, for an import that was confirmed",
+}
+
+PACKAGES = {
+    "accounts": "lockstep.apps.accounts.services",
+    "book": "lockstep.apps.book.services",
+    "imports": "lockstep.apps.book.services.imports",
+    "connections": "lockstep.apps.connections.services",
+    "sync": "lockstep.apps.sync.services",
+}
+
+
+def public_verbs() -> set[str]:
+    """The functions in every services' `__all__`; classes and constants do nothing."""
+    found = set()
+    for short, path in PACKAGES.items():
+        package = importlib.import_module(path)
+        found |= {f"{short}.{name}" for name in package.__all__ if inspect.isfunction(getattr(package, name))}
+    return found
+
+
+def test_every_public_verb_is_in_the_table() -> None:
+    assert public_verbs() == VERBS.keys() | ASK_NOBODY.keys()
+    assert not VERBS.keys() & ASK_NOBODY.keys()
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_roles_and_verbs(db: None, role: Role) -> None:
+    """The verb lets in whom the table names and nobody else, and asks before it does anything."""
+    from django.db import transaction
+    from tests.web.walking import rows
+
+    here = Here()
+    seat = SeatFactory(company=here.admin.company, role=role)
+    before, faults = rows(), []
+    for verb, (allowed, call) in VERBS.items():
+        with transaction.atomic():
+            permitted = was_let_in(call, seat.actor(), here)
+            if permitted != (role in allowed):
+                faults.append(f"{verb}: {'let in' if permitted else 'refused'}")
+            if not permitted and rows() != before:
+                faults.append(f"{verb} wrote something before it asked")
+            transaction.set_rollback(True)
+    assert not faults
+
+
+def was_let_in(call: Call, actor: Actor, here: Here) -> bool:
+    """Other refusals (a key that is empty, a Mailchimp that is away) come after the permission."""
+    from django.db import transaction
+
+    try:
+        with transaction.atomic():
+            call(actor, here)
+    except NotPermitted:
+        return False
+    except REFUSALS:
+        return True
+    return True
+
+
+REFUSALS = (
+    connections.accounts.ConnectError,
+    sync.SyncRefused,
+)
+
+
+def test_limited_to_own_clients_nobody_manages_the_company(db: None) -> None:
+    """The settings and the sync list everybody's contacts, so that not even an admin so limited has them."""
+    here = Here()
+    actor = SeatFactory(company=here.admin.company, role=Role.ADMIN, own_clients_only=True).actor()
+    for verb, (allowed, call) in VERBS.items():
+        if allowed == ADMINS:
+            assert not was_let_in(call, actor, here), verb
+
+
+def test_verbs_know_nothing_of_another_company(db: None) -> None:
+    """An admin elsewhere: a verb that names something of this company finds nothing and writes nothing."""
+    from tests.web.walking import rows
+
+    from lockstep.apps.book.errors import BookError, NotFound
+
+    here = Here()
+    actor = SeatFactory(role=Role.ADMIN).actor()
+    free = {
+        "accounts.add_user",
+        "book.save_client",
+        "book.contacts_csv",
+        "book.add_list_value",
+        "imports.upload_import",
+        "imports.start_import",
+        "connections.begin_oauth",
+        "connections.finish_oauth",
+        "connections.connect_api_key",
+    }
+    before = rows()
+    found = {}
+    for verb, (_, call) in VERBS.items():
+        if verb in free:
+            continue
+        try:
+            call(actor, here)
+        except NotFound:
+            continue
+        except BookError:  # complains of the field that names it
+            found[verb] = "invalid"
+        else:
+            found[verb] = "nothing said"
+    assert found == {
+        "book.save_contact": "invalid",
+        "book.reorder_list_values": "invalid",
+        "sync.dismiss_waiting": "nothing said",
+    }
+    assert rows() == before
