@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 from tests.core.world import World
 
 from lockstep.core.engine import StopAsked
 from lockstep.core.errors import AudienceUnavailable, ConnectionBroken
-from lockstep.core.member import MemberStatus, SyncState
+from lockstep.core.member import MemberStatus, ObservedMember, SyncState
 from lockstep.core.outcome import RefusalKind
+from lockstep.core.ports import Audience
 from lockstep.core.testing import Fault
 
 
@@ -117,6 +123,40 @@ class TestConsent:
 
         assert world.state(one) is SyncState.ARCHIVED
         assert world.audience.values("pat@people.test")[1] == "Name of pat@people.test"
+
+    async def test_nothing_is_sent_for_somebody_who_was_archived_before(self) -> None:
+        world = World()
+        world.audience.join("pat@people.test", MemberStatus.UNSUBSCRIBED)
+        world.audience.archive("pat@people.test")
+        [one] = world.add("pat@people.test")
+
+        await world.start()
+
+        assert world.audience.writes == []
+        assert world.state(one) is SyncState.ARCHIVED
+
+    @pytest.mark.parametrize("back", [False, True])
+    async def test_whoever_changes_between_the_passes_of_an_audit_is_not_taken_for_gone(
+        self, back: bool
+    ) -> None:
+        """Archived after the first pass, or back from the archive: in neither of the two long passes."""
+        world = World()
+        [one] = world.add("pat@people.test")
+        await world.start()
+        world.audience.archive("pat@people.test", archived=back)
+        world.clock.time += timedelta(days=1)
+        engine = world.engine()
+        observe = world.audience.observe
+
+        def moving(*, archived: bool, since: datetime | None) -> AsyncIterator[Sequence[ObservedMember]]:
+            if archived and since is None:  # the pass of the others is over
+                world.audience.archive("pat@people.test", archived=not back)
+            return observe(archived=archived, since=since)
+
+        engine.audience = cast(Audience, SimpleNamespace(observe=moving))
+        assert await engine.audit() == 1
+        await world.catch_up()
+        assert world.state(one) is (SyncState.SYNCED if back else SyncState.ARCHIVED)
 
     async def test_a_member_deleted_for_good_comes_back_only_when_asked(self) -> None:
         world = World()

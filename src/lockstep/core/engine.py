@@ -145,7 +145,6 @@ class Engine:
         Nobody waits for the bulk: contacts marked meanwhile go before it.
         Raises the first error of any call, after waiting for the calls under way.
         """
-        await self.store.recover()
         bulk_runs = asyncio.Event()
         overtaking = asyncio.ensure_future(self._overtake(bulk_runs))
         try:

@@ -119,6 +119,8 @@ class MemoryAudience:
     pulse: Pulse = field(default_factory=Pulse)
     faults: Faults = field(default_factory=Faults)
     page_size: int = 1000
+    slowness: int = 0
+    """Beats that a write waits before it takes effect, and again before its answer comes."""
     keeps_status: bool = True
     members: dict[SubscriberHash, MemoryMember] = field(default_factory=dict)
     forgotten: set[SubscriberHash] = field(default_factory=set)
@@ -282,13 +284,18 @@ class MemoryAudience:
         fault = await self._begin("write", call)
         if refused:
             raise BatchRefused("members.item:0.email_address")
+        await self._wait()
         if fault is Fault.LOST_LATE:
             self._late.append(write)
         outcomes = [] if fault in (Fault.LOST, Fault.LOST_LATE) else write()
-        await self.pulse()
+        await self._wait()
         if fault is not None:
             raise AnswerLost("scripted")
         return outcomes
+
+    async def _wait(self) -> None:
+        for _ in range(self.slowness + 1):
+            await self.pulse()
 
     def _write(self, change: Change, *, batch: bool) -> Outcome:
         refusal = self._refusal(change)

@@ -72,7 +72,7 @@ def broken_promises(
         *_nobody_left_behind(answers, members, world, no),
         *_truthful(answers, world),
         *_counts_add_up(answers),
-        *_bad_luck_is_per_contact(answers, no),
+        *_bad_luck_is_per_contact(answers, world, no),
     ]
 
 
@@ -216,9 +216,18 @@ def _counts_add_up(answers: Sequence[ContactAnswer]) -> list[str]:
     return wrong
 
 
-def _bad_luck_is_per_contact(answers: Sequence[ContactAnswer], refused: frozenset[AddressKey]) -> list[str]:
-    return [
-        f"P5: {answer.name} failed ({answer.refusal_text}), though Mailchimp never refused its address."
-        for answer in answers
-        if answer.state is SyncState.FAILED and answer.desired.key not in refused
-    ]
+def _bad_luck_is_per_contact(
+    answers: Sequence[ContactAnswer], world: _World, refused: frozenset[AddressKey]
+) -> list[str]:
+    wrong: list[str] = []
+    for answer in answers:
+        if answer.state is not SyncState.FAILED:
+            continue
+        member = _own(answer, world)
+        addresses = {answer.desired.key} | ({member.key} if member else set())
+        if addresses.isdisjoint(refused):
+            wrong.append(
+                f"P5: {answer.name} failed ({answer.refusal_text}), "
+                "though Mailchimp never refused its address."
+            )
+    return wrong
