@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lockstep.sandbox.conformance import REPORT_SETTING, SETTING
 from tests.database import ask_for_server
 
 # quick: while working; thorough: CI and nightly. Chosen by HYPOTHESIS_PROFILE.
@@ -66,6 +67,29 @@ def network_is_off() -> Any:
     patch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def complaints_of_the_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Every practice Mailchimp of the session, those in processes of their own too, checks all its answers
+    against Mailchimp's description, and writes into this file what does not fit."""
+    file = tmp_path_factory.mktemp("sandbox") / "complaints"
+    file.touch()
+    description = Path(os.environ.get(SETTING) or "../shared/mailchimp/marketing-openapi.json").absolute()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(REPORT_SETTING, str(file))
+        patch.setenv(SETTING, str(description))
+        yield file
+
+
+@pytest.fixture(autouse=True)
+def answers_fit_the_description(complaints_of_the_sandbox: Path) -> Iterator[None]:
+    """Fail the test during which a practice Mailchimp gave an answer that Mailchimp does not describe."""
+    before = complaints_of_the_sandbox.stat().st_size
+    yield
+    with complaints_of_the_sandbox.open(encoding="utf-8") as lines:
+        lines.seek(before)
+        assert lines.read() == ""
 
 
 @pytest.fixture(scope="session")

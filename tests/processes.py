@@ -17,6 +17,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from lockstep.project.child import Child
+from lockstep.sandbox.conformance import REPORT_SETTING, SETTING
 
 __all__ = ["Process", "Stack", "database_url_of", "free_port", "until"]
 
@@ -102,6 +103,8 @@ class Stack:
         self.sandbox_port = free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
+            SETTING: os.environ[SETTING],
+            REPORT_SETTING: os.environ[REPORT_SETTING],
             "HOME": str(folder),
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": database_url,

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import batch_results, control, oauth_pages, pages
 from .api import Api
+from .conformance import watched
 from .door import ApiDoor, Sleep
 from .heart import Heart
 from .routes import COLLECTIONS
@@ -41,7 +42,7 @@ class SandboxApp:
         self.api = Api(sandbox, COLLECTIONS)
         #: How many requests and events could have changed something; tells whether a snapshot is due.
         self.writes = 0
-        self._door = ApiDoor(sandbox, self.api, sleep=sleep)
+        self._door: ASGIApp = watched(ApiDoor(sandbox, self.api, sleep=sleep))
         self._rest: ASGIApp = Starlette(
             routes=[
                 Mount("/oauth2", routes=oauth_pages.routes(sandbox, api_endpoint)),
