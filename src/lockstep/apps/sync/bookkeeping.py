@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from lockstep.apps.connections.models import Connection, MailchimpAccount
@@ -15,6 +16,7 @@ from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.sync.dispatch import dispatch_changes
 from lockstep.apps.sync.models import Mark, MemberRecord, SyncRun
 from lockstep.apps.sync.queries.counts import reason_counts
+from lockstep.core.engine import StopAsked
 from lockstep.core.errors import AudienceUnavailable, BrokenKind, ConnectionBroken
 from lockstep.core.guards import GuardTrip
 from lockstep.core.member import SyncState
@@ -56,15 +58,27 @@ def next_run(connection_id: int) -> SyncRun | None:
     return found
 
 
+def _open(run_id: int) -> QuerySet[SyncRun]:
+    """The run, unless it has ended: a worker that stood still may come back to one that another took
+    over and brought to its end. It must not begin it again, nor say that it ended otherwise."""
+    return SyncRun.objects.filter(pk=run_id, state__in=SyncRun.OPEN_STATES)
+
+
+@transaction.atomic
 def begin_auditing(run_id: int, now: datetime) -> None:
+    """Raises `StopAsked` for a run that has ended."""
+    if not _open(run_id).update(state=SyncRun.State.AUDITING, observed=0, waiting_until=None):
+        raise StopAsked
     SyncRun.objects.filter(pk=run_id, started_at=None).update(started_at=now)
-    SyncRun.objects.filter(pk=run_id).update(state=SyncRun.State.AUDITING, observed=0, waiting_until=None)
 
 
+@transaction.atomic
 def begin_syncing(run_id: int, now: datetime, total: int | None) -> None:
+    """Raises `StopAsked` for a run that has ended."""
+    if not _open(run_id).update(state=SyncRun.State.SYNCING, waiting_until=None):
+        raise StopAsked
     SyncRun.objects.filter(pk=run_id, started_at=None).update(started_at=now)
     SyncRun.objects.filter(pk=run_id, syncing_at=None).update(syncing_at=now)
-    SyncRun.objects.filter(pk=run_id).update(state=SyncRun.State.SYNCING, waiting_until=None)
     if total is not None:
         SyncRun.objects.filter(pk=run_id).update(total=total)
 
@@ -77,9 +91,11 @@ def let_through(
 
     A guard waits for a person unless this very plan was approved. A plan that
     was approved on a dry run must still be the same; otherwise the run waits
-    with “the world moved”.
+    with “the world moved”. Raises `StopAsked` for a run that has ended.
     """
     asked = SyncRun.objects.select_for_update().select_related("connection").get(pk=run_id)
+    if not asked.open:
+        raise StopAsked
     reasons = [asdict(trip) for trip in trips]
     if asked.approved and asked.approved != counts.fingerprint:
         reasons.append(
@@ -128,21 +144,28 @@ def plan_numbers(counts: PlanCounts) -> dict[str, object]:
 
 
 def finish_preview(run_id: int, counts: PlanCounts, observed: int, now: datetime) -> None:
-    SyncRun.objects.filter(pk=run_id).update(
+    """Raises `StopAsked` for a run that has ended."""
+    ended = _open(run_id).update(
         state=SyncRun.State.FINISHED,
         finished_at=now,
         fingerprint=counts.fingerprint,
         observed=observed,
         plan=plan_numbers(counts) | {"guards": []},
     )
+    if not ended:
+        raise StopAsked
 
 
-def finish(run_id: int, state: SyncRun.State, now: datetime) -> None:
-    """The run has ended; whoever a push did not reach is marked."""
-    ended = SyncRun.objects.get(pk=run_id)
+@transaction.atomic
+def finish(run_id: int, state: SyncRun.State, now: datetime) -> bool:
+    """The run has ended; whoever a push did not reach is marked. False if it had ended before."""
+    ended = _open(run_id).select_for_update().first()
+    if ended is None:
+        return False
     if state in (SyncRun.State.STOPPED, SyncRun.State.FAILED):
         _mark_the_rest(ended)
     SyncRun.objects.filter(pk=run_id).update(state=state, finished_at=now, waiting_until=None)
+    return True
 
 
 def finish_with_counts(run_id: int, now: datetime) -> None:
@@ -155,8 +178,8 @@ def finish_with_counts(run_id: int, now: datetime) -> None:
 
 
 def fail(run_id: int, kind: str, text: str, now: datetime) -> None:
-    finish(run_id, SyncRun.State.FAILED, now)
-    SyncRun.objects.filter(pk=run_id).update(error_kind=kind, error_text=text)
+    if finish(run_id, SyncRun.State.FAILED, now):
+        SyncRun.objects.filter(pk=run_id).update(error_kind=kind, error_text=text)
 
 
 def _mark_the_rest(ended: SyncRun) -> None:
@@ -173,7 +196,8 @@ def _mark_the_rest(ended: SyncRun) -> None:
 @transaction.atomic
 def switched_off(run_id: int, now: datetime) -> None:
     """Every member's Sync Status is Inactive: the connection is off."""
-    finish(run_id, SyncRun.State.FINISHED, now)
+    if not finish(run_id, SyncRun.State.FINISHED, now):
+        return
     stopped = SyncRun.objects.get(pk=run_id)
     Connection.objects.filter(pk=stopped.connection_id, mode=Connection.Mode.STOPPING).update(
         mode=Connection.Mode.OFF, live_at=None

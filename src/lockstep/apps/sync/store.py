@@ -94,8 +94,9 @@ class PostgresStore:
 
     def _read_control(self) -> Control:
         if self.run_id is not None:
-            asked = SyncRun.objects.filter(pk=self.run_id).values_list("stop_asked", flat=True).first()
-            return Control(stop=bool(asked) or asked is None)
+            run = SyncRun.objects.filter(pk=self.run_id).only("stop_asked", "state").first()
+            # One that has ended was taken over, while this worker stood still, and brought to its end.
+            return Control(stop=run is None or run.stop_asked or not run.open)
         mode = Connection.objects.filter(pk=self.connection_id).values_list("mode", flat=True).first()
         return Control(stop=mode != Connection.Mode.ON)
 
