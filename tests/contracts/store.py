@@ -239,6 +239,26 @@ class StoreContract:
         assert {want.contact_id for want in part.desired} == {older, newer}
         assert {want.contact_id for want in part.desired if want.fits} == {older, newer}
 
+    async def test_who_shares_an_address_that_was_left_is_marked_wherever_the_plan_came_from(
+        self, world: BookWorld
+    ) -> None:
+        """Going through the book, the one who left is planned alone; nobody else would ever know."""
+        older, newer = await self.in_step(world, BOB, BOB)
+        await world.edit(newer, email=NEW)
+        part = await world.store.slice_after(older, 10)
+        assert part is not None
+        assert [want.contact_id for want in part.desired] == [newer]
+        await world.store.record_plan(part, make_plan(part, Policy()))
+        assert older in await self.marked(world)
+
+    async def test_nobody_is_marked_for_an_address_left_who_is_in_the_slice(self, world: BookWorld) -> None:
+        older, newer = await self.in_step(world, BOB, BOB)
+        await world.edit(newer, email=NEW)
+        part = await self.take(world)
+        assert {want.contact_id for want in part.desired} == {older, newer}
+        await world.store.record_plan(part, make_plan(part, Policy()))
+        assert not await self.marked(world)
+
     async def test_what_others_own_is_claimed(self, world: BookWorld) -> None:
         one, two = await self.in_step(world, ANN, BOB)
         await world.edit(one, email=NEW)

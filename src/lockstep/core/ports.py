@@ -97,6 +97,8 @@ class Store(Protocol):
         of another member stays). `forget` drops the link. Any answer without a change but
         LOOK and REFUSED_BEFORE ends `asked`. A contact without a `key` whose change releases or
         renames a member (a lost write made it) is linked to that one from now on: `acts_on`.
+        Whoever shares an address that a contact wanted at the last plan and wants no more is
+        marked, unless in the slice: it may own the member there now.
         Receipts are honoured: a contact marked again since stays marked. A contact answered
         LOOK is marked afterwards in any case and keeps its uncertainty: its work is still to be
         done. Any other answer without a change means that the contact is certain.

@@ -107,6 +107,28 @@ UPDATE sync_memberrecord r SET synced_key = n.key FROM n
 WHERE r.connection_id = %(connection)s AND r.contact_id = n.contact_id AND r.synced_key = ''
 """
 
+# A contact that leaves an address is often planned alone, without its rivals for it: going through the whole
+# book, or brought along for the address that it wants now. Whoever shares the one it left is marked.
+_MARK_FORMER_RIVALS = """
+WITH former AS (
+    SELECT DISTINCT r.wanted_key AS key FROM n JOIN sync_memberrecord r
+        ON r.connection_id = %(connection)s AND r.contact_id = n.contact_id
+    WHERE r.wanted_key NOT IN ('', n.wanted_key)
+), rivals AS (
+    SELECT ct.id FROM book_contact ct JOIN former ON ct.email_key = former.key
+        WHERE ct.company_id = %(company)s
+    UNION SELECT r.contact_id FROM sync_memberrecord r JOIN former ON r.synced_key = former.key
+        WHERE r.connection_id = %(connection)s
+    UNION SELECT r.contact_id FROM former
+        JOIN sync_observedrecord o ON o.connection_id = %(connection)s AND o.member_hash = md5(former.key)
+        JOIN sync_memberrecord r ON r.connection_id = %(connection)s AND r.contact_key = o.contact_key
+        WHERE o.contact_key <> '' AND r.contact_key <> ''
+)
+INSERT INTO sync_mark (connection_id, contact_id, marked_at)
+SELECT %(connection)s, rivals.id, clock_timestamp() FROM rivals
+WHERE NOT EXISTS (SELECT FROM n WHERE n.contact_id = rivals.id)
+"""
+
 
 def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: Plan) -> None:
     """Every contact's answer; see `core.ports.Store.record_plan`."""
@@ -129,6 +151,8 @@ def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: P
             )
         )
     extra = {"company": connection.company_id, "connection": connection.pk, "now": timezone.now()}
+    keys = [(contact.contact_id, contact.key) for contact in part.desired]
+    execute_rows(_MARK_FORMER_RIVALS, [("contact_id", "bigint"), ("wanted_key", "text")], keys, extra)
     for link, some in rows.items():
         execute_rows(_PLAN.replace("{link}", _LINKS[link]), _PLAN_COLUMNS, some, extra)
     linked = [(c.contact_id, former) for c in plan.changes if (former := acts_on(c))]

@@ -210,11 +210,22 @@ class MemoryStore:
         for contact_id, receipt in part.receipts.items():
             if self.marks.get(contact_id) == receipt:
                 del self.marks[contact_id]
+        self._mark_former_rivals(part)
         for change in plan.changes:
             self._record_change(keys[change.contact_id], change)
         for skip in plan.skips:
             self._record_skip(keys[skip.contact_id], skip)
         await self.pulse()
+
+    def _mark_former_rivals(self, part: Slice) -> None:
+        left: set[AddressKey] = set()
+        for wanted in part.desired:
+            record = self.records.get(wanted.contact_id)
+            if record is not None and record.wanted_key not in (NO_ADDRESS, wanted.key):
+                left.add(record.wanted_key)
+        inside = {wanted.contact_id for wanted in part.desired}
+        if left:
+            self.mark(c for c in self._known() if c not in inside and not left.isdisjoint(self._keys(c)))
 
     def _record(self, wanted: DesiredMember) -> Record:
         record = self.records.setdefault(
