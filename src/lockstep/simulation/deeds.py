@@ -1,0 +1,340 @@
+"""What each kind of event does to the world, and the words for it in a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from lockstep.core.field_map import CONTACT_URL
+from lockstep.core.identity import address_key
+from lockstep.sandbox.happenings import happen
+from lockstep.sandbox.ids import contact_id
+from lockstep.sandbox.member import Member, hash_of
+from lockstep.sandbox.subscriber import CannotHappen
+from lockstep.sandbox.tag import add_tag
+from lockstep.simulation.desk import RunKind
+from lockstep.simulation.events import ADDRESSES, FIELD_FAULTS, Event
+from lockstep.simulation.network import Mishap
+from lockstep.simulation.world import FIELD_MAP, World
+
+T = TypeVar("T")
+GROUPS = (None, frozenset({"red"}), frozenset({"blue"}), frozenset({"red", "blue"}))
+MOST_CONTACTS = 9
+_PATHS = ("", "/members", "/lists/[^/]+$", "/members/")
+NOTHING = ""
+"""Returned by deeds that found nobody to do it to."""
+
+
+def do(world: World, event: Event) -> str:
+    """Let it happen; what happened, in words, or `NOTHING`."""
+    return _DEEDS[event.kind](world, event)
+
+
+def _of(choices: Sequence[T], number: int) -> T | None:
+    return choices[number % len(choices)] if choices else None
+
+
+# --- in the book -------------------------------------------------------------------------------------
+
+
+def _contact(world: World, number: int) -> int | None:
+    return _of(sorted(world.store.book.contacts), number)
+
+
+def _edited(world: World) -> None:
+    world.wake()
+
+
+def _add(world: World, event: Event) -> str:
+    if len(world.store.book.contacts) >= MOST_CONTACTS:
+        return NOTHING
+    email = ADDRESSES[event.one % len(ADDRESSES)]
+    contact = world.add_contact(email)
+    _edited(world)
+    return f"book: contact {contact} is added with {email}"
+
+
+def _import(world: World, event: Event) -> str:
+    """Rows matched by address: known contacts change, others are added, all in one transaction."""
+    lines = []
+    for place in range(3):
+        email = ADDRESSES[(event.one + place * (1 + event.two % 3)) % len(ADDRESSES)]
+        known = [c for c, k in sorted(world.store.book.contacts.items()) if k.key == address_key(email)]
+        if known:
+            world.store.edit(known[0], first_name=f"Imported {event.number}", deleted=False)
+            lines.append(f"changes {known[0]}")
+        elif len(world.store.book.contacts) < MOST_CONTACTS:
+            lines.append(f"adds {world.add_contact(email)}")
+    _edited(world)
+    return f"book: an import {', '.join(lines)}"
+
+
+def _edit(world: World, number: int, what: str, **changes: object) -> str:
+    contact = _contact(world, number)
+    if contact is None:
+        return NOTHING
+    world.store.edit(contact, **changes)
+    _edited(world)
+    return f"book: contact {contact} {what}"
+
+
+def _rename(world: World, event: Event) -> str:
+    return _edit(world, event.one, "gets another name", first_name=f"Name {event.two}")
+
+
+def _email(world: World, event: Event) -> str:
+    email = _of((*ADDRESSES, ""), event.two) or ""
+    return _edit(world, event.one, f"gets the address {email or '(none)'}", email=email)
+
+
+def _swap(world: World, event: Event) -> str:
+    one, two = _contact(world, event.one), _contact(world, event.two)
+    if one is None or two is None or one == two:
+        return NOTHING
+    book = world.store.book.contacts
+    first, second = book[one].email, book[two].email
+    world.store.edit(one, email=second)
+    world.store.edit(two, email=first)
+    _edited(world)
+    return f"book: contacts {one} and {two} swap their addresses"
+
+
+def _flag(world: World, event: Event) -> str:
+    flag = event.chance < 0.65
+    return _edit(world, event.one, f"No Marketing is {'set' if flag else 'taken away'}", no_marketing=flag)
+
+
+def _active(world: World, event: Event) -> str:
+    active = event.chance < 0.5
+    return _edit(world, event.one, f"is {'active' if active else 'inactive'}", active=active)
+
+
+def _delete(world: World, event: Event) -> str:
+    deleted = event.chance < 0.6
+    return _edit(world, event.one, f"is {'deleted' if deleted else 'restored'}", deleted=deleted)
+
+
+def _vanish(world: World, event: Event) -> str:
+    contact = _contact(world, event.one)
+    if contact is None:
+        return NOTHING
+    world.store.vanish(contact)
+    _edited(world)
+    return f"book: contact {contact} is gone for good"
+
+
+def _choose(world: World, event: Event) -> str:
+    contact = _contact(world, event.one)
+    if contact is None or not world.store.book.contacts[contact].key:
+        return NOTHING
+    world.store.choose(contact)
+    _edited(world)
+    return f"book: sync contact {contact} instead"
+
+
+def _bulk(world: World, event: Event) -> str:
+    tags = ("vip",) if event.chance < 0.5 else ()
+    for contact in sorted(world.store.book.contacts):
+        world.store.edit(contact, tags=tags)
+    _edited(world)
+    return f"book: a bulk edit {'tags' if tags else 'untags'} everybody"
+
+
+# --- at Mailchimp ------------------------------------------------------------------------------------
+
+
+def _person(world: World, number: int) -> Member | None:
+    return _of(sorted(world.audience, key=lambda m: m.serial), number)
+
+
+def _there(world: World, email: str, what: str, **more: object) -> str:
+    try:
+        happen(world.sandbox, world.audience.id, email, what, **more)  # type: ignore[arg-type]
+    except CannotHappen:
+        return NOTHING
+    world.happened_at_mailchimp()
+    return f"Mailchimp: {email}: {what} {more or ''}".rstrip()
+
+
+def _member_deed(what: str) -> Callable[[World, Event], str]:
+    def deed(world: World, event: Event) -> str:
+        member = _person(world, event.one)
+        return NOTHING if member is None else _there(world, member.email, what)
+
+    return deed
+
+
+def _address_deed(what: str) -> Callable[[World, Event], str]:
+    return lambda world, event: _there(world, ADDRESSES[event.one % len(ADDRESSES)], what)
+
+
+def _edit_there(world: World, event: Event, merges: dict[str, str]) -> str:
+    member = _person(world, event.one)
+    return NOTHING if member is None else _there(world, member.email, "edit", merges=merges)
+
+
+def _edit_theirs(world: World, event: Event) -> str:
+    return _edit_there(world, event, {"LNAME": f"Theirs {event.two}"})
+
+
+def _edit_ours(world: World, event: Event) -> str:
+    """Somebody there meddles with our fields; only we write Active.
+
+    The Contact URL is spared while no look has told us the member's own id: with both gone, and the address
+    changed as well, nothing at all would tell whose member it is.
+    """
+    member = _person(world, event.one)
+    if member is None:
+        return NOTHING
+    tags = [FIELD_MAP.tags[1], FIELD_MAP.tags[16]]
+    key = contact_id(member.serial, world.audience.salt)
+    if any(record.synced.contact_key == key for record in world.store.records.values()):
+        tags.append(FIELD_MAP.tags[CONTACT_URL])
+    return _edit_there(world, event, {_of(tags, event.two) or "": f"meddled {event.three}"})
+
+
+def _move(world: World, event: Event) -> str:
+    member, email = _person(world, event.one), ADDRESSES[event.two % len(ADDRESSES)]
+    if member is None or member.archived or member.id == hash_of(email):
+        return NOTHING
+    return _there(world, member.email, "edit", new_email=email, by="user")
+
+
+def _tag(world: World, event: Event) -> str:
+    member = _person(world, event.one)
+    if member is None:
+        return NOTHING
+    at = world.sandbox.clock.second()
+    add_tag(member, world.audience.tag_named("Theirs", world.sandbox.ids, at).id, at)
+    return f"Mailchimp: {member.email} is tagged by somebody there"
+
+
+# --- people at the sync's pages ------------------------------------------------------------------------
+
+
+def _start(world: World, event: Event) -> str:
+    return _asked(world, world.desk.start(), "Start Sync")
+
+
+def _asked(world: World, taken: bool, what: str) -> str:
+    if taken:
+        world.wake()
+    return f"page: {what}{'' if taken else ' (refused)'}"
+
+
+def _stop(world: World, event: Event) -> str:
+    return _asked(world, world.desk.stop(), "Stop Sync")
+
+
+def _filter(world: World, event: Event) -> str:
+    world.desk.groups = GROUPS[event.one % len(GROUPS)]
+    return _asked(world, world.desk.start(), f"Start Sync with the filter {sorted(world.desk.groups or ())}")
+
+
+def _asks_for(kind: RunKind) -> Callable[[World, Event], str]:
+    return lambda world, event: _asked(world, world.desk.ask_for(kind), kind.value.title())
+
+
+def _confirm_plan(world: World, event: Event) -> str:
+    return _asked(world, world.desk.confirm(), "the plan that a guard stopped is right")
+
+
+# --- bad luck ------------------------------------------------------------------------------------------
+
+
+def _kill(world: World, event: Event) -> str:
+    worker = world.workers[event.one % 2]
+    if worker.dead:
+        return NOTHING
+    busy = world.desk.holder
+    if event.chance < 0.7 and busy in world.workers:
+        worker = busy  # type: ignore[assignment]
+    worker.kill_at = 1 + event.two % (8 if event.two % 3 else 90)
+    return f"bad luck: {worker.name} will be killed at its effect {worker.kill_at} from now"
+
+
+def _freeze(world: World, event: Event) -> str:
+    """The whole process stands still, longer than others believe that it lives, and then goes on."""
+    worker = world.workers[event.one % 2]
+    if world.desk.holder in world.workers:
+        worker = world.desk.holder  # type: ignore[assignment]
+    seconds = 5 + event.two % 60
+    worker.frozen_until = world.loop.time() + seconds
+    world.freezes += 1
+    return f"bad luck: {worker.name} stands still for {seconds} s"
+
+
+def _lose(world: World, event: Event) -> str:
+    mishap = Mishap(_of(("lost", "lost", "unsent"), event.one) or "lost", writes=event.chance < 0.8)
+    world.network.mishaps.append(mishap)
+    return f"bad luck: the next {'write' if mishap.writes else 'request'} is {mishap.kind}"
+
+
+def _delay(world: World, event: Event) -> str:
+    kind = _of(("late", "slow"), event.one) or "late"
+    mishap = Mishap(kind, 2 + event.two % 100, writes=event.chance < 0.8)
+    world.network.mishaps.append(mishap)
+    return f"bad luck: the next {'write' if mishap.writes else 'request'} is {mishap.seconds:.0f} s {kind}"
+
+
+def _fault(world: World, event: Event) -> str:
+    kind, path = FIELD_FAULTS[event.one % len(FIELD_FAULTS)], _PATHS[event.two % len(_PATHS)]
+    times = 1 + event.three % 4
+    seconds = {"stale": 5 + event.three % 90, "timeout": 1 + event.three % 119}.get(kind)
+    parameters = {} if seconds is None else {"seconds": seconds}
+    world.sandbox.faults.add(kind, parameters, path=path, times=times)
+    return f"bad luck: {kind} {parameters or ''} for {times} requests of {path or '/'}"
+
+
+def _hook(world: World, event: Event) -> str:
+    kind = _of(("hook_late", "hook_twice", "hook_never", "hook_disorder"), event.one) or ""
+    parameters = {"seconds": 5 + event.two % 120} if kind in ("hook_late", "hook_disorder") else {}
+    world.sandbox.faults.add(kind, parameters, times=1 + event.three % 4)
+    return f"bad luck: {kind} {parameters or ''}".rstrip()
+
+
+def _door(world: World, event: Event) -> str:
+    world.door_down_until = world.loop.time() + event.one % 300
+    return "bad luck: our webhook door answers 502 for a while"
+
+
+def _revoke(world: World, event: Event) -> str:
+    kind = _of(("key_revoked", "user_disabled", "audience_deleted"), event.one) or ""
+    world.sandbox.faults.add(kind, {}, times=1 + event.two % 3)
+    return f"bad luck: {kind}"
+
+
+def _plan_limit(world: World, event: Event) -> str:
+    world.sandbox.faults.add("plan_limit", {}, times=1 + event.two % 3)
+    return "bad luck: the plan is full"
+
+
+def _poison(world: World, event: Event) -> str:
+    email = address_key(ADDRESSES[event.one % len(ADDRESSES)])
+    world.watch.poison.symmetric_difference_update({email})
+    there = email in world.watch.poison
+    return f"bad luck: calls with {email} are {'refused as a whole' if there else 'taken again'}"
+
+
+def _nothing(world: World, event: Event) -> str:
+    return "time passes"
+
+
+_DEEDS: dict[str, Callable[[World, Event], str]] = {
+    "add": _add, "import": _import, "rename": _rename, "email": _email, "swap": _swap, "flag": _flag,
+    "active": _active, "delete": _delete, "vanish": _vanish, "choose": _choose, "bulk": _bulk,
+    "unsubscribe": _member_deed("unsubscribe"), "complain": _member_deed("complain"),
+    "bounce": _member_deed("bounce"), "confirm": _member_deed("confirm"),
+    "admin_unsubscribe": _member_deed("admin_unsubscribe"), "archive": _member_deed("archive"),
+    "forget": _member_deed("delete"), "sign_up": _address_deed("sign_up"), "edit_theirs": _edit_theirs,
+    "edit_ours": _edit_ours, "move": _move, "bar": _address_deed("bar"),
+    "too_many": _address_deed("too_many_signups"), "tag": _tag,
+    "start": _start, "stop": _stop, "filter": _filter, "refresh": _asks_for(RunKind.REFRESH),
+    "retry": _asks_for(RunKind.RETRY), "confirm_plan": _confirm_plan,
+    "kill": _kill, "freeze": _freeze, "lose": _lose, "delay": _delay, "fault": _fault, "hook": _hook,
+    "door": _door, "revoke": _revoke, "plan_limit": _plan_limit, "poison": _poison,
+    "minute": _nothing, "hour": _nothing,
+}  # fmt: skip
+
+WAITS = {"minute": 75.0, "hour": 1500.0}
+"""Seconds that pass with an event of this kind."""

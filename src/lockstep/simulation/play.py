@@ -1,0 +1,151 @@
+"""Plays one history to its end, lets the world come to rest, and judges it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from lockstep.sandbox.happenings import happen
+from lockstep.simulation import verdict
+from lockstep.simulation.deeds import WAITS, do
+from lockstep.simulation.desk import Mode, RunKind
+from lockstep.simulation.events import ADDRESSES, History
+from lockstep.simulation.loop import Group, NothingWillHappen, SimulatedLoop, run_simulated
+from lockstep.simulation.world import World
+
+PATIENCE = 3 * 3600.0
+"""Simulated seconds in which a world without bad luck must come to rest."""
+
+
+POLLED_WITHIN = 75.0
+"""Seconds after which a poll has looked at what happened before."""
+
+
+ONLY_AN_AUDIT_TELLS = frozenset({"forget", "delay", "freeze"})
+"""Kinds of events after which only an audit is sure to find out: no poll tells of a member that was
+deleted for good, and a write that arrives a minute after its answer was lost may make one that nobody
+awaits."""
+
+
+@dataclass(slots=True)
+class Result:
+    """How a history ended. `broken` is empty when every promise was kept."""
+
+    history: History
+    broken: list[str] = field(default_factory=list)
+    happened: list[tuple[int, str]] = field(default_factory=list)
+    """The events that found somebody to happen to: number, words."""
+    trace: list[str] = field(default_factory=list)
+    digest: str = ""
+    figures: Counter[str] = field(default_factory=Counter)
+
+
+def play(history: History) -> Result:
+    """The whole of a history, in a loop of its own. The same history always gives the same digest."""
+    loop = SimulatedLoop()
+    result = Result(history)
+    worlds: list[World] = []
+
+    async def main() -> None:
+        world = World(loop, history.seed, history.beginning)
+        worlds.append(world)
+        try:
+            await _let_happen(world, result)
+            await _come_to_rest(world, result)
+        finally:
+            await world.end()
+
+    try:
+        run_simulated(loop, main(), Group("driver"))
+    except NothingWillHappen:
+        result.broken.append("P3: everything waits for something that nobody will do.")
+    world = worlds[0]
+    result.broken[:0] = dict.fromkeys(
+        [*world.watch.broken, *world.faults, *(fault for w in world.workers for fault in w.faults)]
+    )
+    result.broken += loop.complaints
+    result.trace, result.digest = world.trace, world.digest()
+    struck = [entry.fault for entry in world.sandbox.log.entries() if entry.fault]
+    result.figures.update(
+        histories=1,
+        events=len(result.happened),
+        requests=world.network.sent,
+        writes=world.watch.writes,
+        kills=world.kills,
+        freezes=world.freezes,
+        faults=len(struck) + world.network.mishaps_struck,
+        hooks=world.hooks_heard,
+        seconds=int(loop.time()),
+        broken=bool(result.broken),
+    )
+    return result
+
+
+async def _let_happen(world: World, result: Result) -> None:
+    for event in result.history.events:
+        await asyncio.sleep(event.after + WAITS.get(event.kind, 0.0))
+        words = do(world, event)
+        if words:
+            world.tell(f"[{event.number}] {words}")
+            result.happened.append((event.number, words))
+
+
+async def _come_to_rest(world: World, result: Result) -> None:
+    """No more bad luck. What is under way arrives, everybody is tried once more, a night passes."""
+    world.tell("quiet: no more bad luck")
+    _end_bad_luck(world)
+    if not await _rest(world, result):
+        return
+    if world.desk.is_live:
+        await asyncio.sleep(POLLED_WITHIN)
+        if not await _rest(world, result):
+            return
+        if not ONLY_AN_AUDIT_TELLS & {result.history.kinds[number] for number, _ in result.happened}:
+            result.broken += [f"{words} (before the nightly audit)" for words in verdict.at_rest(world)]
+    for asked in (None, RunKind.RETRY, RunKind.AUDIT):
+        if asked is RunKind.RETRY:
+            world.watch.refused.clear()
+        if asked is None:
+            if world.desk.mode is not Mode.ON or world.desk.broken is not None or not world.desk.live:
+                world.tell(f"quiet: Start Sync ({world.desk.start()})")
+        else:
+            world.tell(f"quiet: {asked.value} ({world.desk.ask_for(asked)})")
+        world.wake()
+        if not await _rest(world, result):
+            return
+    result.broken += verdict.at_rest(world)
+    writes = world.watch.writes
+    world.tell(f"quiet: another audit ({world.desk.ask_for(RunKind.AUDIT)})")
+    world.wake()
+    if await _rest(world, result) and world.watch.writes != writes:
+        result.broken.append("P3: a run with nothing to change wrote something.")
+    world.tell(f"quiet: Stop Sync ({world.desk.stop()})")
+    world.wake()
+    if await _rest(world, result):
+        result.broken += verdict.switched_off(world)
+
+
+def _end_bad_luck(world: World) -> None:
+    world.sandbox.faults.clear()
+    world.network.mishaps.clear()
+    world.watch.poison.clear()
+    world.door_down_until = 0.0
+    for worker in world.workers:
+        worker.kill_at = None
+    for email in ADDRESSES:
+        happen(world.sandbox, world.audience.id, email, "calm_down")
+
+
+async def _rest(world: World, result: Result) -> bool:
+    """Wait until there is nothing left to do; False, with a broken promise, when that never comes."""
+    until = world.loop.time() + PATIENCE
+    while world.loop.time() < until:
+        await asyncio.sleep(0.5)
+        if world.desk.waiting_run() is not None:
+            world.tell(f"quiet: the plan is right ({world.desk.confirm()})")
+            world.wake()
+        elif world.is_idle():
+            return True
+    result.broken.append(f"P3: nothing comes to rest: {world.why_busy()}.")
+    return False
