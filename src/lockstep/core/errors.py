@@ -4,7 +4,8 @@ SyncError
 ├── AudienceUnavailable   Mailchimp can't be asked right now: wait and go on (never “not there”)
 ├── ConnectionBroken      asking again is pointless until a person does something: pause
 ├── BatchRefused          one call was refused as a whole: halve it until the culprit is alone
-└── AnswerLost            a write may or may not have taken effect: look before repeating
+├── AnswerLost            a write may or may not have taken effect: look before repeating
+└── StopAsked             a person pressed Stop
 """
 
 from __future__ import annotations
@@ -63,3 +64,7 @@ class AnswerLost(SyncError):
     def __init__(self, raw: str = "") -> None:
         self.raw = raw
         super().__init__("The answer was lost; the write may have taken effect")
+
+
+class StopAsked(SyncError):
+    """A person pressed Stop; the calls under way were waited for, nothing is half-written."""
