@@ -94,10 +94,20 @@ async def test_whoever_is_reserved_is_busy_until_the_call_ends() -> None:
     pool.reserve([7], [ME])
     await pool.submit(gate.call, [7], [ME], urgent=False)
     await settle()
-    assert (pool.busy_contacts, pool.busy_members) == ({7}, {ME})
+    assert (set(pool.busy_contacts), set(pool.busy_members)) == ({7}, {ME})
     gate.opened.set()
     await pool.drain()
-    assert (pool.busy_contacts, pool.busy_members) == (set(), set())
+    assert (set(pool.busy_contacts), set(pool.busy_members)) == (set(), set())
+
+
+async def test_whoever_two_calls_concern_is_busy_until_both_ended() -> None:
+    pool = CallPool(width=2)
+    pool.reserve([7], [ME])
+    pool.reserve([8], [ME])
+    pool.release([8], [ME])
+    assert (set(pool.busy_contacts), set(pool.busy_members)) == ({7}, {ME})
+    pool.release([7], [ME])
+    assert (set(pool.busy_contacts), set(pool.busy_members)) == (set(), set())
 
 
 async def test_after_a_failure_nothing_starts_and_what_runs_is_waited_for() -> None:

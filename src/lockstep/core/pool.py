@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 
 from lockstep.core.identity import SubscriberHash
@@ -21,10 +22,10 @@ class CallPool:
 
     width: int
     extra: int = 2
-    busy_contacts: set[int] = field(default_factory=set)
-    busy_members: set[SubscriberHash] = field(default_factory=set)
     ended: int = 0
     """Calls that ended so far."""
+    _contacts: Counter[int] = field(default_factory=Counter)
+    _members: Counter[SubscriberHash] = field(default_factory=Counter)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _bulk: int = 0
     _urgent: int = 0
@@ -57,13 +58,22 @@ class CallPool:
         task.add_done_callback(self._tasks.discard)
         return True
 
+    @property
+    def busy_contacts(self) -> Set[int]:
+        return self._contacts.keys()
+
+    @property
+    def busy_members(self) -> Set[SubscriberHash]:
+        return self._members.keys()
+
     def reserve(self, contacts: Sequence[int], members: Sequence[SubscriberHash]) -> None:
-        self.busy_contacts.update(contacts)
-        self.busy_members.update(members)
+        """Whom a call to be concerns. Whoever two calls concern is busy until both have ended."""
+        self._contacts.update(contacts)
+        self._members.update(members)
 
     def release(self, contacts: Sequence[int], members: Sequence[SubscriberHash]) -> None:
-        self.busy_contacts.difference_update(contacts)
-        self.busy_members.difference_update(members)
+        self._contacts -= Counter(contacts)
+        self._members -= Counter(members)
 
     def fail(self, error: Exception) -> None:
         """Start nothing more; the first error given is what `drain` raises."""

@@ -7,7 +7,7 @@ lost or turned out stale is looked at again, what surely had no effect is still 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -94,8 +94,7 @@ class Sender:
         """The calls that a plan takes (looks, singles, batches of up to 500), and changes to leave."""
         changes, rest = _one_a_member(plan.changes)
         calls: list[Call] = []
-        looks = [skip for skip in plan.skips if skip.answer is Answer.LOOK]
-        for some in _chunks(looks, LOOKS_AT_ONCE):
+        for some in _looks(plan.skips, {member for change in changes for member in _members(change)}):
             hashes = tuple(dict.fromkeys(member for skip in some for member in skip.hashes))
             contacts = tuple(skip.contact_id for skip in some)
             calls.append(Call((), contacts, hashes, True, partial(self._look, some)))
@@ -227,6 +226,22 @@ class Sender:
         """Raises `StopAsked` once a person wants the run to end."""
         if (await self.store.control()).stop:
             raise StopAsked
+
+
+def _looks(skips: Sequence[Skip], written: Set[SubscriberHash]) -> Iterable[Sequence[Skip]]:
+    """The looks of a plan by tens, without those at members that another call concerns: what was read
+    before a write could be recorded after it. Whoever is left out is marked, and its turn comes."""
+    taken = set(written)
+    together: list[Skip] = []
+    for skip in skips:
+        if skip.answer is Answer.LOOK and taken.isdisjoint(skip.hashes):
+            together.append(skip)
+            if len(together) == LOOKS_AT_ONCE:
+                yield together
+                taken.update(member for looked in together for member in looked.hashes)
+                together = []
+    if together:
+        yield together
 
 
 def _members(change: Change) -> tuple[SubscriberHash, ...]:

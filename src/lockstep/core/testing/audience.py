@@ -120,7 +120,7 @@ class MemoryAudience:
     faults: Faults = field(default_factory=Faults)
     page_size: int = 1000
     slowness: int = 0
-    """Beats that a write waits before it takes effect, and again before its answer comes."""
+    """Beats that a write waits before it takes effect, and that any answer waits before it comes."""
     keeps_status: bool = True
     members: dict[SubscriberHash, MemoryMember] = field(default_factory=dict)
     forgotten: set[SubscriberHash] = field(default_factory=set)
@@ -129,10 +129,12 @@ class MemoryAudience:
     calls: list[AudienceCall] = field(default_factory=list)
     statuses: list[StatusChange] = field(default_factory=list)
     overlaps: list[str] = field(default_factory=list)
-    """Calls under way at once for one member or contact; must stay empty (contract 7)."""
+    """Calls under way at once for one member or contact; must stay empty (contract 7). A look beside a
+    write counts: what it read before the write could be recorded after it."""
     at_once: int = 0
     most_at_once: int = 0
     _busy: Counter[str] = field(default_factory=Counter)
+    _looking: Counter[SubscriberHash] = field(default_factory=Counter)
     _late: list[Callable[[], object]] = field(default_factory=list)
     _made: int = 0
 
@@ -227,12 +229,18 @@ class MemoryAudience:
             yield page
 
     async def look(self, member: SubscriberHash) -> Observation:
-        fault = await self._begin("look", AudienceCall("look", members=(member,)))
-        await self.pulse()
-        if fault is not None:
-            return UNKNOWN
-        raw = self.members.get(member)
-        return ABSENT if raw is None else Present(self._observed(raw))
+        if self._busy[f"member {member}"]:
+            self.overlaps.append(f"a look at member {member}")
+        self._looking[member] += 1
+        try:
+            fault = await self._begin("look", AudienceCall("look", members=(member,)))
+            await self.pulse()
+            raw = self.members.get(member)
+            seen = UNKNOWN if fault else ABSENT if raw is None else Present(self._observed(raw))
+            await self._wait()
+            return seen
+        finally:
+            self._looking[member] -= 1
 
     async def write_batch(self, changes: Sequence[BatchChange], *, urgent: bool = False) -> list[Outcome]:
         hashes = [change.hash for change in changes]
@@ -403,6 +411,11 @@ class _Under:
             if isinstance(change, RenameMember):
                 self.names.add(f"member {subscriber_hash(change.key)}")
         self.audience.overlaps += [name for name in self.names if self.audience._busy[name]]
+        self.audience.overlaps += [
+            f"a write during a look at {change.hash}"
+            for change in self.changes
+            if self.audience._looking[change.hash]
+        ]
         self.audience._busy.update(self.names)
         self.audience.at_once += 1
         self.audience.most_at_once = max(self.audience.most_at_once, self.audience.at_once)
