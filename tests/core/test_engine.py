@@ -68,6 +68,15 @@ class TestCalls:
         assert {call.kind for call in world.audience.writes} == {"one"}
         assert len(world.audience.writes) == 30
 
+    async def test_the_proof_may_come_after_the_engine(self) -> None:
+        world = World(batches=False)
+        world.add(*people(30))
+        engine = world.engine()
+        await engine.audit()
+        engine.batches = True
+        await engine.push_everything()
+        assert [len(call.changes) for call in world.audience.writes] == [30]
+
     async def test_calls_at_once_stay_within_mailchimps_ten(self) -> None:
         world = World(batches=False)
         world.add(*people(300))

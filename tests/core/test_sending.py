@@ -32,8 +32,8 @@ def look(contact_id: int, *emails: str) -> Skip:
 
 def concerned(changes: tuple[Change, ...], *looks: Skip) -> tuple[list[tuple[int, ...]], list[int]]:
     """The contacts of each call that the plan takes, and those left for later."""
-    sender = Sender(MemoryAudience(), MemoryStore(), Limits(singles_up_to=0), batches=True)
-    calls, rest = sender.calls(Plan(changes, looks))
+    sender = Sender(MemoryAudience(), MemoryStore(), Limits(singles_up_to=0))
+    calls, rest = sender.calls(Plan(changes, looks), batches=True)
     members = [member for call in calls for member in call.members]
     assert len(members) == len(set(members)), "two calls for one member"
     return [tuple(call.contacts) for call in calls], [change.contact_id for change in rest]

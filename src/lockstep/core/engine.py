@@ -35,7 +35,7 @@ class Engine:
     """The sync of one connection, for one run.
 
     `batches` says whether this Mailchimp is proven to leave statuses alone in
-    batch calls; without the proof every change goes singly.
+    batch calls; without the proof every change goes singly. It may be set later.
     """
 
     audience: Audience
@@ -50,7 +50,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         self._pool = CallPool(self.limits.in_flight)
-        self._sender = Sender(self.audience, self.store, self.limits, self.batches)
+        self._sender = Sender(self.audience, self.store, self.limits)
 
     # --- observe ------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Engine:
             if part.desired:
                 plan = make_plan(part, self.policy)
                 await self.store.record_plan(part, plan)
-                calls, left_over = self._sender.calls(plan)
+                calls, left_over = self._sender.calls(plan, batches=self.batches)
             for call in calls:
                 self._pool.reserve(call.contacts, call.members)
         if left_over:

@@ -84,13 +84,12 @@ class Sender:
     audience: Audience
     store: Store
     limits: Limits
-    batches: bool
     later: set[int] = field(default_factory=set)
     """Contacts that go unanswered; they stay marked, for another run."""
     _stale: Counter[int] = field(default_factory=Counter)
     _unanswered: Counter[int] = field(default_factory=Counter)
 
-    def calls(self, plan: Plan) -> tuple[list[Call], list[Change]]:
+    def calls(self, plan: Plan, *, batches: bool) -> tuple[list[Call], list[Change]]:
         """The calls that a plan takes (looks, singles, batches of up to 500), and changes to leave."""
         changes, rest = _one_a_member(plan.changes)
         calls: list[Call] = []
@@ -102,7 +101,7 @@ class Sender:
         few = len(changes) <= self.limits.singles_up_to
         together: list[BatchChange] = []
         for change in changes:
-            if few or not self.batches or isinstance(change, RenameMember):
+            if few or not batches or isinstance(change, RenameMember):
                 send = partial(self._send_one, change, urgent)
                 calls.append(Call((change,), (change.contact_id,), _members(change), urgent, send))
             else:
