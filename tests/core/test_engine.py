@@ -15,7 +15,7 @@ from lockstep.core.errors import AudienceUnavailable, ConnectionBroken
 from lockstep.core.member import MemberStatus, ObservedMember, SyncState
 from lockstep.core.outcome import RefusalKind
 from lockstep.core.ports import Audience
-from lockstep.core.testing import Fault
+from lockstep.core.testing import Fault, Pulse
 
 
 def people(count: int) -> list[str]:
@@ -85,6 +85,44 @@ class TestCalls:
 
         assert 2 <= world.audience.most_at_once <= 10
         assert world.audience.overlaps == []
+
+
+class TestMeddling:
+    @pytest.mark.parametrize("batches", [True, False])
+    @pytest.mark.parametrize("what", ["edit", "release", "rename"])
+    async def test_a_field_that_somebody_changed_since_we_looked_is_set_right_at_once(
+        self, what: str, batches: bool
+    ) -> None:
+        """Only what differed when we looked is sent; the answer shows what differs now."""
+        world = World(batches=batches)
+        [pat] = world.add("pat@people.test")
+        await world.start()
+        world.audience.set_field("pat@people.test", "CSKU_DEPT", "meddled")
+
+        match what:
+            case "edit":
+                world.store.edit(pat, first_name="New")
+            case "release":
+                world.store.edit(pat, active=False)
+            case "rename":
+                world.store.edit(pat, email="new@people.test")
+        await world.catch_up()
+
+        assert world.broken() == []
+
+    async def test_a_field_that_somebody_changes_all_the_time_does_not_keep_the_run_busy(self) -> None:
+        world = World()
+        [pat] = world.add("pat@people.test")
+        await world.start()
+        before = len(world.audience.writes)
+
+        world.store.edit(pat, first_name="New")
+        pulse = Pulse(
+            meanwhile=lambda beat: world.audience.set_field("pat@people.test", "CSKU_DEPT", f"meddled {beat}")
+        )
+        await world.catch_up(pulse)
+
+        assert len(world.audience.writes) - before < 10
 
 
 class TestConsent:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
+from lockstep.core import field_map
 from lockstep.core.errors import (
     AnswerLost,
     AudienceUnavailable,
@@ -216,6 +217,11 @@ class Sender:
                 case Applied() | Refused():
                     if isinstance(change, ReleaseMember) and change.look_again:
                         again.append(change.contact_id)
+                    elif isinstance(outcome, Applied) and not _is_as_wanted(outcome):
+                        # Somebody changed a field of ours since we looked; but this is no contest.
+                        self._stale[change.contact_id] += 1
+                        if self._stale[change.contact_id] <= STALE_ROUNDS:
+                            again.append(change.contact_id)
             settled.append(outcome)
         await self.store.record_outcomes(settled, again)
         if error is not None:
@@ -225,6 +231,15 @@ class Sender:
         """Raises `StopAsked` once a person wants the run to end."""
         if (await self.store.control()).stop:
             raise StopAsked
+
+
+def _is_as_wanted(outcome: Applied) -> bool:
+    """Whether the member is as the change meant it to be, also in the fields that were not sent
+    because they did not differ when we looked."""
+    change, values = outcome.change, outcome.member.values
+    if isinstance(change, ReleaseMember):
+        return field_map.released(values) == values
+    return values == change.values
 
 
 def _looks(skips: Sequence[Skip], written: Set[SubscriberHash]) -> Iterable[Sequence[Skip]]:

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from lockstep.core.consent import IF_VANISHED, NewStatus
 from lockstep.core.errors import AnswerLost, AudienceUnavailable, BatchRefused, BrokenKind, ConnectionBroken
-from lockstep.core.field_map import FieldMap
+from lockstep.core.field_map import FieldMap, differing
 from lockstep.core.identity import AddressKey, SubscriberHash, address_key, subscriber_hash
 from lockstep.core.member import MemberStatus, ObservedMember, Values
 from lockstep.core.observation import ABSENT, UNKNOWN, Observation, Present
@@ -315,7 +315,8 @@ class MemoryAudience:
         if raw is not None:
             if refusal is not None and refusal.kind not in ONLY_NEWCOMERS:
                 return Refused(change, refusal)
-            raw.fields |= self.field_map.merge_fields(change.values)
+            only = None if isinstance(change, AddMember) else change.differing
+            raw.fields |= self.field_map.merge_fields(change.values, only)
             self._touch(raw)
             return Applied(change, self._observed(raw, poor=batch))
         if not batch and not isinstance(change, AddMember):
@@ -340,7 +341,7 @@ class MemoryAudience:
         if refusal is not None:
             return Refused(change, refusal)
         self._rename(raw, change.email)
-        raw.fields |= self.field_map.merge_fields(change.values)
+        raw.fields |= self.field_map.merge_fields(change.values, differing(change.before, change.values))
         self._touch(raw)
         return Applied(change, self._observed(raw))
 

@@ -145,8 +145,8 @@ def _own(answer: ContactAnswer, world: _World) -> AudienceMember | None:
 def _in_step(answers: Sequence[ContactAnswer], world: _World) -> list[str]:
     wrong: list[str] = []
     for answer in answers:
-        if answer.state not in (SyncState.SYNCED, SyncState.UNSUBSCRIBED):
-            continue
+        if not answer.desired.fits or answer.state not in (SyncState.SYNCED, SyncState.UNSUBSCRIBED):
+            continue  # one that does not fit has no values to be in step with; see `_truthful`
         member = _own(answer, world)
         if member is not None and member.values != answer.desired.values:
             tags = [
