@@ -1,7 +1,13 @@
 """Nouns that read the book: scoped to what the actor may see, a constant number of queries each."""
 
-from lockstep.apps.book.queries.clients import CLIENT_SORTS, client_details, clients_page
-from lockstep.apps.book.queries.contacts import CONTACT_SORTS, contact_details, contact_rows, contacts_page
+from lockstep.apps.book.queries.clients import CLIENT_SORTS, client_details, clients_in_full, clients_page
+from lockstep.apps.book.queries.contacts import (
+    CONTACT_SORTS,
+    contact_details,
+    contact_rows,
+    contacts_in_full,
+    contacts_page,
+)
 from lockstep.apps.book.queries.filters import (
     ClientFilter,
     ContactFilter,
@@ -41,9 +47,11 @@ __all__ = [
     "Page",
     "SidebarCounts",
     "client_details",
+    "clients_in_full",
     "clients_page",
     "contact_details",
     "contact_rows",
+    "contacts_in_full",
     "contacts_page",
     "filtered_clients",
     "filtered_contacts",

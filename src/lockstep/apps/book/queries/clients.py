@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
@@ -51,16 +52,58 @@ def clients_page(
 def client_details(actor: Actor, client_id: int) -> ClientDetails:
     """The client, deleted or not. Raises `NotFound`."""
     actor.require(Permission.VIEW_BOOK)
-    client = (
-        clients_of(actor, deleted=None)
-        .select_related("status", "industry", "rep")
-        .filter(pk=client_id)
-        .first()
-    )
+    client = _in_full(clients_of(actor, deleted=None)).filter(pk=client_id).first()
     if client is None:
         raise NotFound("client")
-    address = ClientAddress.objects.filter(client=client, is_primary=True).first()
-    contacts, no_marketing, _main = _contact_figures([client]).get(client.pk, (0, 0, None))
+    return _details(actor, [client])[0]
+
+
+def clients_in_full(
+    actor: Actor,
+    wanted: ClientFilter | None = None,
+    *,
+    sort: str = "name",
+    cursor: str | None = None,
+    size: int = DEFAULT_SIZE,
+) -> Page[ClientDetails]:
+    """As `clients_page`, with all that there is to know of each client: for other systems."""
+    actor.require(Permission.VIEW_BOOK)
+    wanted = wanted or ClientFilter()
+    clients = filtered_clients(actor, wanted)
+    return keyset_page(
+        _in_full(clients),
+        order=CLIENT_SORTS.get(sort, CLIENT_SORTS["name"]),
+        cursor=cursor,
+        size=size,
+        total=list_total(clients, wanted),
+        shape=lambda found: _details(actor, found),
+    )
+
+
+def _in_full(clients: QuerySet[Client]) -> QuerySet[Client]:
+    return clients.select_related("status", "industry", "rep")
+
+
+def _details(actor: Actor, clients: Sequence[Client]) -> list[ClientDetails]:
+    """Everything of clients fetched by `_in_full`, in three queries however many they are."""
+    figures = _contact_figures(clients)
+    tags = tags_by_id(actor.company.pk, (client.tag_ids for client in clients))
+    addresses = _primary_addresses(clients)
+    return [
+        _client_details(
+            client,
+            pick_tags(client.tag_ids, tags),
+            addresses.get(client.pk, Address()),
+            figures.get(client.pk, (0, 0, None)),
+        )
+        for client in clients
+    ]
+
+
+def _client_details(
+    client: Client, tags: tuple[Named, ...], address: Address, figures: tuple[int, int, Named | None]
+) -> ClientDetails:
+    contacts, no_marketing, _main = figures
     return ClientDetails(
         id=client.pk,
         name=client.name,
@@ -68,12 +111,13 @@ def client_details(actor: Actor, client_id: int) -> ClientDetails:
         status=named_value(client.status),
         industry=named_value(client.industry),
         rep=named_rep(client.rep),
-        tags=pick_tags(client.tag_ids, tags_by_id(actor.company.pk, [client.tag_ids])),
+        rep_email=client.rep.email if client.rep else "",
+        tags=tags,
         website=client.website,
         website_link=web_address(client.website),
         phone=client.phone,
         notes=client.notes,
-        address=address_of(address),
+        address=address,
         active=client.active,
         external_id=client.external_id,
         contacts=contacts,
@@ -82,6 +126,11 @@ def client_details(actor: Actor, client_id: int) -> ClientDetails:
         updated_at=client.updated_at,
         deleted_at=client.deleted_at,
     )
+
+
+def _primary_addresses(clients: Sequence[Client]) -> dict[int, Address]:
+    primary = ClientAddress.objects.filter(client__in=clients, is_primary=True)
+    return {address.client_id: address_of(address) for address in primary}
 
 
 def address_of(columns: ClientAddress | None) -> Address:
@@ -109,10 +158,7 @@ def web_address(website: str) -> str:
 def _client_rows(actor: Actor, clients: Sequence[Client]) -> list[ClientRow]:
     figures = _contact_figures(clients)
     tags = tags_by_id(actor.company.pk, (client.tag_ids for client in clients))
-    addresses = {
-        address.client_id: address_of(address)
-        for address in ClientAddress.objects.filter(client__in=clients, is_primary=True)
-    }
+    addresses = _primary_addresses(clients)
     rows = []
     for client in clients:
         contacts, no_marketing, main_contact = figures.get(client.pk, (0, 0, None))

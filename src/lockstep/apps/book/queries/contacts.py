@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from django.db.models import QuerySet
+
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
 from lockstep.apps.book.models import ClientAddress, Contact
@@ -49,14 +51,56 @@ def contacts_page(
 def contact_details(actor: Actor, contact_id: int) -> ContactDetails:
     """The contact, deleted or not. Raises `NotFound`."""
     actor.require(Permission.VIEW_BOOK)
-    contact = (
-        contacts_of(actor, deleted=None)
-        .select_related("client", "client__status", "client__rep", "department")
-        .filter(pk=contact_id)
-        .first()
-    )
+    contact = _in_full(contacts_of(actor, deleted=None)).filter(pk=contact_id).first()
     if contact is None:
         raise NotFound("contact")
+    return _details(actor, [contact])[0]
+
+
+def contacts_in_full(
+    actor: Actor,
+    wanted: ContactFilter | None = None,
+    *,
+    sort: str = "name",
+    cursor: str | None = None,
+    size: int = DEFAULT_SIZE,
+) -> Page[ContactDetails]:
+    """As `contacts_page`, with all that there is to know of each contact: for other systems."""
+    actor.require(Permission.VIEW_BOOK)
+    wanted = wanted or ContactFilter()
+    contacts = filtered_contacts(actor, wanted)
+    return keyset_page(
+        _in_full(contacts),
+        order=CONTACT_SORTS.get(sort, CONTACT_SORTS["name"]),
+        cursor=cursor,
+        size=size,
+        total=list_total(contacts, wanted),
+        shape=lambda found: _details(actor, found),
+    )
+
+
+def _in_full(contacts: QuerySet[Contact]) -> QuerySet[Contact]:
+    return contacts.select_related("client", "client__status", "client__rep", "department")
+
+
+def _details(actor: Actor, contacts: Sequence[Contact]) -> list[ContactDetails]:
+    """Everything of contacts fetched by `_in_full`, in two queries however many they are."""
+    tags = tags_by_id(actor.company.pk, (contact.tag_ids for contact in contacts))
+    addresses = {
+        address.client_id: address_of(address)
+        for address in ClientAddress.objects.filter(
+            client_id__in={contact.client_id for contact in contacts}, is_primary=True
+        )
+    }
+    return [
+        _contact_details(
+            contact, pick_tags(contact.tag_ids, tags), addresses.get(contact.client_id, Address())
+        )
+        for contact in contacts
+    ]
+
+
+def _contact_details(contact: Contact, tags: tuple[Named, ...], client_address: Address) -> ContactDetails:
     client = contact.client
     return ContactDetails(
         id=contact.pk,
@@ -71,8 +115,9 @@ def contact_details(actor: Actor, contact_id: int) -> ContactDetails:
         cell=contact.cell,
         fax=contact.fax,
         department=named_value(contact.department),
-        tags=pick_tags(contact.tag_ids, tags_by_id(actor.company.pk, [contact.tag_ids])),
+        tags=tags,
         client=Named(client.pk, client.name),
+        client_external_id=client.external_id,
         client_status=named_value(client.status),
         client_deleted=client.deleted_at is not None,
         rep=named_rep(client.rep),
@@ -84,7 +129,7 @@ def contact_details(actor: Actor, contact_id: int) -> ContactDetails:
             postal_code=contact.postal_code,
             country=contact.country,
         ),
-        client_address=address_of(ClientAddress.objects.filter(client=client, is_primary=True).first()),
+        client_address=client_address,
         no_marketing=contact.no_marketing,
         no_marketing_reason=contact.no_marketing_reason,
         no_marketing_at=contact.no_marketing_at,

@@ -6,6 +6,7 @@ An id of 0 stands for “none”: clients without a status, without a rep, …
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -38,6 +39,7 @@ class ClientFilter:
     tag_ids: Sequence[int] = ()
     active: bool | None = None
     deleted: bool = False
+    changed_since: datetime.datetime | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -61,6 +63,7 @@ class ContactFilter:
     """Whether there is an address that could be one; an invalid one counts as none."""
     active: bool | None = None
     deleted: bool = False
+    changed_since: datetime.datetime | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -92,6 +95,8 @@ def filtered_clients(actor: Actor, wanted: ClientFilter) -> QuerySet[Client]:
         clients = clients.filter(_tagged("tag_ids", wanted.tag_ids))
     if wanted.active is not None:
         clients = clients.filter(active=wanted.active)
+    if wanted.changed_since is not None:
+        clients = clients.filter(updated_at__gte=wanted.changed_since)
     if has_words(wanted.search):
         clients = clients.filter(id__in=clients_matching(actor.company, wanted.search))
     return clients
@@ -125,6 +130,8 @@ def filtered_contacts(actor: Actor, wanted: ContactFilter) -> QuerySet[Contact]:
         contacts = contacts.filter(email_valid=wanted.has_email)
     if wanted.active is not None:
         contacts = contacts.filter(active=wanted.active)
+    if wanted.changed_since is not None:
+        contacts = contacts.filter(updated_at__gte=wanted.changed_since)
     if has_words(wanted.search):
         contacts = contacts.filter(id__in=contacts_matching(actor.company, wanted.search))
     return contacts

@@ -99,6 +99,7 @@ class ClientDetails:
     status: Named | None
     industry: Named | None
     rep: Named | None
+    rep_email: str
     tags: tuple[Named, ...]
     website: str
     website_link: str
@@ -133,6 +134,7 @@ class ContactDetails:
     department: Named | None
     tags: tuple[Named, ...]
     client: Named
+    client_external_id: str
     client_status: Named | None
     client_deleted: bool
     rep: Named | None
