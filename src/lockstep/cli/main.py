@@ -53,6 +53,11 @@ COMMANDS = (
     Command(
         "simulate", "play random histories against the sync and check its promises", "lockstep.cli.simulate"
     ),
+    Command(
+        "generate-book",
+        "fill a company with a big made-up book to measure with",
+        "lockstep.cli.generate_book",
+    ),
     Command("bench", "measure one of the figures in benchmarks/", f"{_HERE}.bench"),
     Command("manage", "run a Django management command (for developers)", f"{_HERE}.manage"),
     Command("prepare", "", f"{_HERE}.prepare", hidden=True),

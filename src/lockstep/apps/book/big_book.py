@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import connection, transaction
 
-from lockstep.apps.accounts.models import Company, Seat
+from lockstep.apps.accounts.models import Company, Seat, User
+from lockstep.apps.accounts.permissions import Role
 from lockstep.apps.book import sample_names as words
 from lockstep.apps.book.models import ListValue, Tag
 from lockstep.apps.book.services.list_values import add_starting_values
@@ -20,13 +23,19 @@ def generate_book(
     clients: int = 120_000,
     contacts: int = 1_000_000,
     batch: int = 100_000,
+    at_once: int = 1,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> None:
     """Add a big made-up book for measurements: the same for the same numbers.
 
     Written batch by batch, each its own transaction; `progress(what, done, of)`
     is told after each. Of the contacts, 3 in 100 have no address, 1 an
-    impossible one, 2 share one, 4 are marked No Marketing and 2 are inactive.
+    impossible one, 2 share one, 4 are marked No Marketing, 2 are inactive, and 8 have an
+    address of their own.
+
+    With `at_once` above 1 so many batches are written at the same time, each on
+    a database connection of its own: not inside a transaction then, and ids
+    are not in the order of the batches.
     """
     add_starting_values(company)
     ids: dict[str, Any] = {
@@ -55,24 +64,58 @@ def generate_book(
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM book_client WHERE company_id = %s", [company.pk])
         (start,) = cursor.fetchone()
+    shared = values | {"start": start, "clients": clients}
     for what, statement, count in (("clients", _CLIENTS, clients), ("contacts", _CONTACTS, contacts)):
-        for first in range(0, count, batch):
-            last = min(first + batch, count)
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(
-                    statement,
-                    {
-                        **values,
-                        "from": start + first,
-                        "to": start + last - 1,
-                        "start": start,
-                        "clients": clients,
-                    },
-                )
-            if progress:
-                progress(what, last, count)
+        batches = [
+            shared | {"from": start + first, "to": start + min(first + batch, count) - 1}
+            for first in range(0, count, batch)
+        ]
+        _write(what, statement, batches, count, at_once, progress)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE book_client, book_clientaddress, book_contact")
+
+
+def add_made_up_reps(company: Company, count: int) -> None:
+    """Seats for so many made-up reps, who can't sign in; those that are there already are kept."""
+    for place in range(count):
+        first, last = words.FIRST_NAMES[place], words.LAST_NAMES[place].replace("_", " ")
+        user, _ = User.objects.get_or_create(
+            email=f"rep{place + 1}@company{company.pk}.internal",
+            defaults={"first_name": first, "last_name": last, "password": "!"},
+        )
+        Seat.objects.get_or_create(company=company, user=user, defaults={"role": Role.SALES})
+
+
+def _write(
+    what: str,
+    statement: str,
+    batches: list[dict[str, Any]],
+    count: int,
+    at_once: int,
+    progress: Callable[[str, int, int], None] | None,
+) -> None:
+    telling = threading.Lock()
+    done = 0
+
+    def write(batch: dict[str, Any]) -> None:
+        nonlocal done
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(statement, batch)
+        finally:
+            if at_once > 1:  # the thread's own connection; nobody else would close it
+                connection.close()
+        with telling:
+            done += batch["to"] - batch["from"] + 1
+            if progress:
+                progress(what, done, count)
+
+    if at_once == 1:
+        for batch in batches:
+            write(batch)
+        return
+    with ThreadPoolExecutor(at_once) as threads:
+        list(threads.map(write, batches))
 
 
 _IDS = {"status", "industry", "department", "client_tags", "contact_tags", "reps"}
@@ -93,6 +136,11 @@ def _some_tags(array: str, salt: int) -> str:
         WHEN 2 THEN ARRAY[{_pick(array, salt + 1)}]::bigint[]
         ELSE ARRAY(SELECT DISTINCT t
             FROM unnest(ARRAY[{_pick(array, salt + 1)}, {_pick(array, salt + 2)}]) t)::bigint[] END"""
+
+
+def _own(array: str) -> str:
+    """8 contacts in 100 live elsewhere than their client."""
+    return f"CASE WHEN {_in_100(30)} < 8 THEN {_pick(array, 31)} ELSE '' END"
 
 
 _ADDED = "now() - make_interval(mins => (mod(abs(hashint8extended(n, 90)), 1400 * 1440))::int)"
@@ -125,7 +173,8 @@ _CONTACTS = f"""
                 WHEN {_in_100(23)} < 6 THEN 'orders@c' || c.external_id || '.internal'
                 ELSE lower(regexp_replace(normalize({_pick("first", 20)}, NFKD), '[^A-Za-z]', '', 'g'))
                     || '.' || n || '@c' || c.external_id || '.internal' END,
-            '+1 303 555 ' || lpad(mod(n, 10000)::text, 4, '0'), '', '', '', '', '', '', '', '', '',
+            '+1 303 555 ' || lpad(mod(n, 10000)::text, 4, '0'), '', '', '', '', '', '',
+            {_own("state")}, '', {_own("country")},
             {_pick("department", 24)}, {_some_tags("contact_tags", 25)},
             {_in_100(28)} < 4, '', CASE WHEN {_in_100(28)} < 4 THEN now() END, {_in_100(29)} >= 2, '',
             {_ADDED}, {_ADDED}
