@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -14,15 +16,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lockstep.sandbox import Sandbox
-from lockstep.sandbox.snapshot import BadSnapshot, load, save
+from lockstep.sandbox.app import create_app
+from lockstep.sandbox.clock import Clock
+from lockstep.sandbox.encode import encode
+from lockstep.sandbox.snapshot import BadSnapshot, audience_line, journal_of, load, member_row, save
 from lockstep.sandbox.testing import SandboxClient
 
 
 def furnished() -> SandboxClient:
     """A sandbox with something of everything."""
     mailchimp = SandboxClient()
+    furnish(mailchimp)
+    return mailchimp
+
+
+def furnish(mailchimp: SandboxClient) -> None:
     audience = mailchimp.audience.id
     base = f"/lists/{audience}"
     mailchimp.control(
@@ -56,7 +68,6 @@ def furnished() -> SandboxClient:
     mailchimp.control("/happen", {"audience": audience, "email": "sam@club.example", "what": "unsubscribe"})
     mailchimp.control("/switches", {"long_text": "truncate"})
     mailchimp.control("/clock", {"rate": 0})
-    return mailchimp
 
 
 def everything(mailchimp: SandboxClient) -> list[object]:
@@ -132,16 +143,150 @@ def test_the_command_saves_when_it_is_told_to_stop_and_goes_on_from_there(tmp_pa
         assert b'"total_items":3' in _ask(f"{url}/3.0/lists", "e" * 32 + "-us9"), "a new key opens it too"
 
 
-def test_the_command_saves_in_time_for_being_killed(tmp_path: Path) -> None:
+def test_the_command_forgets_nothing_when_it_is_killed(tmp_path: Path) -> None:
+    """Killed the moment it has answered, and what came out of a journal is killed again."""
     state = tmp_path / "state"
-    with running(state, "--api-key", KEY, stop=signal.SIGKILL) as url:
-        _ask(f"{url}/_sandbox/audiences", KEY, b'{"name": "One more"}')
-        until = time.monotonic() + 30
-        while not (state.exists() and b"One more" in state.read_bytes()):
-            assert time.monotonic() < until
-            time.sleep(0.05)
+    for number in range(1, 4):
+        with running(state, "--api-key", KEY, stop=signal.SIGKILL) as url:
+            assert f'"total_items":{number}'.encode() in _ask(f"{url}/3.0/lists", KEY)
+            _ask(f"{url}/_sandbox/audiences", KEY, b'{"name": "One more"}')
     with running(state, "--api-key", KEY) as url:
-        assert b'"total_items":2' in _ask(f"{url}/3.0/lists", KEY)
+        assert b'"total_items":4' in _ask(f"{url}/3.0/lists", KEY)
+
+
+def kept(state: Path) -> SandboxClient:
+    """A practice Mailchimp that keeps a state file, as the command runs it."""
+    sandbox = Sandbox.practice()
+    app = create_app(sandbox, state_file=state)
+    app.keep_journal()
+    return SandboxClient(app=app)
+
+
+def killed(state: Path) -> SandboxClient:
+    """What starts after a kill: of the process only the files are left."""
+    loaded = Sandbox()
+    load(loaded, state)
+    return SandboxClient(loaded)
+
+
+def test_a_journal_gives_back_everything_that_was_answered(tmp_path: Path) -> None:
+    before = kept(tmp_path / "state")
+    snapshot = (tmp_path / "state").read_bytes()
+    furnish(before)
+    assert (tmp_path / "state").read_bytes() == snapshot, "all of it must come from the journal"
+    after = killed(tmp_path / "state")
+    assert everything(after) == everything(before)
+    assert after.sandbox.dump_stores() == before.sandbox.dump_stores()
+    assert after.sandbox.ids.hex(30) == before.sandbox.ids.hex(30)
+
+
+WRITES = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["add", "patch", "rename", "archive", "forget", "tag", "segment", "leave", "audience"]
+        ),
+        st.integers(0, 5),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=30)
+@given(WRITES, st.integers(0, 25))
+def test_no_write_is_missing_in_the_journal(writes: list[tuple[str, int]], snapshot_at: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        before = kept(Path(folder) / "state")
+        before.control("/clock", {"rate": 0})
+        for position, (what, number) in enumerate(writes):
+            if position == snapshot_at:
+                before.control("/save", {})
+            write(before, what, number)
+        after = killed(Path(folder) / "state")
+    assert rows(after.sandbox) == rows(before.sandbox)
+    assert after.sandbox.dump_stores() == before.sandbox.dump_stores()
+
+
+def write(mailchimp: SandboxClient, what: str, number: int) -> None:
+    """One write; some are refused, which is a write like any other."""
+    base = f"/lists/{mailchimp.audience.id}"
+    email = f"p{number}@club.example"
+    match what:
+        case "add":
+            item = {"email_address": email, "status": "subscribed", "tags": ["t"]}
+            mailchimp.post(base, {"members": [item], "update_existing": True})
+        case "patch":
+            mailchimp.patch(f"{base}/members/{email}", {"merge_fields": {"FNAME": f"F{number}"}})
+        case "rename":
+            mailchimp.patch(f"{base}/members/{email}", {"email_address": f"q{number}@club.example"})
+        case "archive":
+            mailchimp.delete(f"{base}/members/{email}")
+        case "forget":
+            mailchimp.post(f"{base}/members/{email}/actions/delete-permanent")
+        case "tag":
+            tags = {"tags": [{"name": f"t{number}", "status": "active"}]}
+            mailchimp.post(f"{base}/members/{email}/tags", tags)
+        case "segment":
+            mailchimp.post(f"{base}/segments", {"name": f"s{number}", "static_segment": [email]})
+        case "leave":
+            body = {"audience": mailchimp.audience.id, "email": email, "what": "unsubscribe"}
+            mailchimp.raw("POST", "/_sandbox/happen", json.dumps(body).encode())
+        case "audience":
+            mailchimp.control("/audiences", {"name": f"Audience {number}"})
+
+
+def rows(sandbox: Sandbox) -> list[object]:
+    """All that a snapshot would hold, but the time."""
+    return [
+        [
+            audience_line(account, audience),
+            [json.loads(encode(member_row(member))) for member in audience],
+        ]
+        for account in sandbox.accounts.values()
+        for audience in account.audiences.values()
+    ]
+
+
+def test_an_entry_that_was_cut_off_is_none(tmp_path: Path) -> None:
+    mailchimp = kept(tmp_path / "state")
+    write(mailchimp, "add", 1)
+    journal = journal_of(tmp_path / "state")
+    whole = journal.stat().st_size
+    write(mailchimp, "add", 2)
+    with journal.open("r+b") as file:
+        file.truncate(whole + 100)
+    loaded = killed(tmp_path / "state").audience
+    assert loaded.find("p1@club.example") is not None
+    assert loaded.find("p2@club.example") is None
+
+
+def test_the_journal_of_another_snapshot_counts_for_nothing(tmp_path: Path) -> None:
+    """As when the process is killed between a new snapshot and a new journal."""
+    mailchimp = kept(tmp_path / "state")
+    write(mailchimp, "add", 1)
+    old = journal_of(tmp_path / "state").read_bytes()
+    write(mailchimp, "forget", 1)
+    mailchimp.control("/save", {})
+    journal_of(tmp_path / "state").write_bytes(old)
+    assert killed(tmp_path / "state").audience.find("p1@club.example") is None
+
+
+def test_what_nobody_asked_for_since_it_was_loaded_is_saved_again(tmp_path: Path) -> None:
+    mailchimp = furnished()
+    write(mailchimp, "segment", 1)
+    save(mailchimp.sandbox, tmp_path / "one")
+    save(killed(tmp_path / "one").sandbox, tmp_path / "two")
+    again = killed(tmp_path / "two")
+    names = [row["name"] for row in again.get(f"/lists/{again.audience.id}/segments").json["segments"]]
+    assert "s1" in names
+
+
+def test_time_goes_on_while_it_is_away() -> None:
+    state = Clock(lambda: 1000.0, start=5000.0).dump()
+    clock = Clock(lambda: 1600.0)
+    clock.load(state)
+    assert clock.now() == 5600.0
+    clock.load(state | {"rate": 0.0})
+    assert clock.now() == 5000.0
 
 
 def _ask(url: str, key: str, body: bytes | None = None) -> bytes:

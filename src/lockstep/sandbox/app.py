@@ -10,13 +10,14 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import batch_results, control, oauth_pages, pages
 from .api import Api
 from .conformance import watched
 from .door import ApiDoor, Sleep
 from .heart import Heart
+from .journal import Journal
 from .routes import COLLECTIONS
 from .sandbox import Sandbox
 
@@ -40,8 +41,8 @@ class SandboxApp:
     ) -> None:
         self.sandbox = sandbox
         self.api = Api(sandbox, COLLECTIONS)
-        #: How many requests and events could have changed something; tells whether a snapshot is due.
-        self.writes = 0
+        #: How much happened by the passing of time, of which a journal has not everything.
+        self.ticks = 0
         self._door: ASGIApp = watched(ApiDoor(sandbox, self.api, sleep=sleep))
         self._rest: ASGIApp = Starlette(
             routes=[
@@ -52,17 +53,23 @@ class SandboxApp:
             ]
         )
         self._heart = Heart(self._tick)
+        self._state_file = state_file
+
+    def keep_journal(self) -> Journal | None:
+        """From now on write down every change beside the state file, if there is one."""
+        if self._state_file is not None:
+            self.sandbox.journal = Journal(self.sandbox, self._state_file)
+        return self.sandbox.journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope.get("method") not in ("GET", "HEAD"):
-            self.writes += 1
         await self._answer(path, scope, receive, send)
         self._heart.beat()
 
     def _tick(self) -> bool:
         """Let happen what is due; is anything still to come?"""
-        self.writes += self.sandbox.tick()
+        happened = self.sandbox.tick()
+        self.ticks += happened
         return self.sandbox.is_busy()
 
     async def _answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,8 +78,39 @@ class SandboxApp:
         elif scope["type"] == "http" and _is_foreign(scope):
             answer = PlainTextResponse("The sandbox takes forms from its own pages only.\n", 403)
             await answer(scope, receive, send)
+        elif scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
+            await _kept(self._rest, self.sandbox)(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
+
+
+def _kept(app: ASGIApp, sandbox: Sandbox) -> ASGIApp:
+    """The application with a journal of what a request changes, written before its answer leaves."""
+
+    async def keeping(scope: Scope, receive: Receive, send: Send) -> None:
+        journal = sandbox.journal
+        if journal is None:
+            await app(scope, receive, send)
+            return
+        open_ = True
+
+        def end() -> None:
+            nonlocal open_
+            if open_:
+                open_ = False
+                journal.end(scope["path"])
+
+        async def send_kept(message: Message) -> None:
+            end()
+            await send(message)
+
+        journal.begin()
+        try:
+            await app(scope, receive, send_kept)
+        finally:
+            end()
+
+    return keeping
 
 
 def _is_foreign(scope: Scope) -> bool:

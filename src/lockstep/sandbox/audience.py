@@ -116,6 +116,9 @@ class Audience:
         self._next_merge_id = 1
         self._pool: dict[MergeValue, MergeValue] = {}
         self._journal: deque[tuple[int, int, Member | None]] = deque(maxlen=_REMEMBERED)
+        #: Serials of contacts that were given out, and so may have been changed, while somebody keeps a
+        #: journal of that (`journal`); else None.
+        self.touched: set[int] | None = None
 
     # --- members ---
 
@@ -125,27 +128,34 @@ class Audience:
 
     def __iter__(self) -> Iterator[Member]:
         """All contacts in the order of their making, archived ones too."""
+        if self.touched is not None:
+            self.touched.update(self._by_serial)
         return iter(list(self._by_serial.values()))
 
     def get(self, subscriber_hash: str) -> Member | None:
         """The member with this subscriber hash."""
-        return self._by_hash.get(subscriber_hash)
+        return self._given(self._by_hash.get(subscriber_hash))
 
     def member(self, serial: int) -> Member | None:
         """The member with this serial, if there still is one."""
-        return self._by_serial.get(serial)
+        return self._given(self._by_serial.get(serial))
+
+    def _given(self, member: Member | None) -> Member | None:
+        if self.touched is not None and member is not None:
+            self.touched.add(member.serial)
+        return member
 
     def find(self, name: str) -> Member | None:
         """A member by subscriber hash, plain address or contact_id: what the path takes (contract, 4.1)."""
         if "@" in name:
-            return self._by_hash.get(hash_of(name))
+            return self.get(hash_of(name))
         member = self._by_hash.get(name.lower())
         if member is None and len(name) == 32:
             try:
                 member = self._by_serial.get(contact_serial(name, self.salt))
             except ValueError:
                 return None
-        return member
+        return self._given(member)
 
     def find_unique(self, unique_id: str) -> Member | None:
         """The member with this unique_email_id."""
@@ -153,7 +163,9 @@ class Audience:
             prefix = hash_prefix(unique_id)
         except ValueError:
             return None
-        return next((self._by_hash[key] for key in self._by_hash if key.startswith(prefix)), None)
+        return self._given(
+            next((self._by_hash[key] for key in self._by_hash if key.startswith(prefix)), None)
+        )
 
     def add(self, member: Member) -> None:
         """Take in a new member; its serial and hash must be new here."""
@@ -168,7 +180,7 @@ class Audience:
             raise ValueError("there is a member with this address already")
         self._by_hash[member.id] = member
         self._by_serial[member.serial] = member
-        self._shelve(member)
+        self._shelve(self._given(member) or member)
 
     def remove(self, member: Member, at: int) -> None:
         """Take a member out altogether; only stale reads still see them for a while."""
@@ -237,7 +249,10 @@ class Audience:
         found = serials[start:stop] if keys is None else keys.slice(start, stop)
         if descending:
             found.reverse()
-        return [self._by_serial[key & _SERIAL_MASK] for key in found], total
+        members = [self._by_serial[key & _SERIAL_MASK] for key in found]
+        if self.touched is not None:
+            self.touched.update(member.serial for member in members)
+        return members, total
 
     @staticmethod
     def _window(held: Shelf, since: int | None, before: int | None) -> tuple[int, int]:

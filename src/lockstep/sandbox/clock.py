@@ -52,6 +52,16 @@ class Clock:
         """Jump by `seconds`."""
         self.set(self.now() + seconds)
 
+    def dump(self) -> dict[str, float]:
+        """State for the snapshot file."""
+        return {"now": self.now(), "rate": self._rate, "real": self._source()}
+
+    def load(self, state: dict[str, float]) -> None:
+        """The reverse of `dump`: time has passed since, as fast as it did then."""
+        away = self._source() - state.get("real", self._source())
+        self.set(state["now"] + max(away, 0.0) * state["rate"])
+        self._rate = state["rate"]
+
     def run(self, rate: float) -> None:
         """Let time pass at `rate` from here on; 0 freezes it."""
         if rate < 0:

@@ -15,11 +15,15 @@ import uvicorn
 from .account import Credential
 from .app import SandboxApp, create_app
 from .courier import HttpTransport, ThreadCourier
+from .journal import Journal
 from .oauth import OAuthApp
 from .sandbox import DEFAULT_API_KEY, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Latency, Sandbox
-from .snapshot import BadSnapshot, load, save
+from .snapshot import BadSnapshot, load
 
 __all__ = ["build_parser", "main"]
+
+#: Bytes of journal after which a new snapshot is cheaper to start from.
+_LONG = 32_000_000
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,7 +58,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--latency", type=float, default=0, metavar="MS", help="milliseconds that every answer takes"
     )
     parser.add_argument(
-        "--state", type=Path, metavar="FILE", help="snapshot file: read at start if there, written at the end"
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="where everything is kept: read at start if there, and up to date even when killed",
     )
     parser.add_argument(
         "--webhooks-anywhere",
@@ -98,7 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         lifespan="off",
         timeout_graceful_shutdown=2,
     )
-    server = uvicorn.Server(config) if state is None else _SavingServer(config, app, state)
+    journal = app.keep_journal()
+    server = uvicorn.Server(config) if journal is None else _SavingServer(config, app, journal)
     _greet(sandbox, options)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
@@ -120,34 +128,33 @@ def _open_to(sandbox: Sandbox, options: argparse.Namespace) -> None:
 
 
 class _SavingServer(uvicorn.Server):
-    """Writes the snapshot at the end, before the signal that stopped it has its way, and now and then before.
+    """Takes a snapshot at the end, before the signal that stopped it has its way, and now and then before:
+    when time brought something, or the journal has grown long.
 
     Saving stops everything else for a moment, so it is done at most every five seconds and, where it takes
     long, takes no more than a twentieth of the time.
     """
 
-    def __init__(self, config: uvicorn.Config, app: SandboxApp, state: Path) -> None:
+    def __init__(self, config: uvicorn.Config, app: SandboxApp, journal: Journal) -> None:
         super().__init__(config)
         self._app = app
-        self._state = state
-        self._saved_writes = -1
+        self._journal = journal
+        self._saved_ticks = 0
         self._next = 0.0
 
     async def on_tick(self, counter: int) -> bool:
-        if time.monotonic() >= self._next and self._app.writes != self._saved_writes:
-            self._save()
+        due = self._app.ticks != self._saved_ticks or self._journal.size > _LONG
+        if due and time.monotonic() >= self._next:
+            self._saved_ticks = self._app.ticks
+            started = time.monotonic()
+            self._journal.save()
+            ended = time.monotonic()
+            self._next = ended + max(5.0, 20 * (ended - started))
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
-        self._save()
-
-    def _save(self) -> None:
-        started = time.monotonic()
-        self._saved_writes = self._app.writes
-        save(self._app.sandbox, self._state)
-        ended = time.monotonic()
-        self._next = ended + max(5.0, 20 * (ended - started))
+        self._journal.close()
 
 
 def _greet(sandbox: Sandbox, options: argparse.Namespace) -> None:

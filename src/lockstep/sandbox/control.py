@@ -42,7 +42,10 @@ def routes(sandbox: Sandbox, state_file: Path | None) -> list[Route]:
     def save(given: dict[str, Any]) -> Any:
         if state_file is None:
             raise ValueError("the sandbox was started without --state FILE")
-        snapshot.save(sandbox, state_file)
+        if sandbox.journal is None:
+            snapshot.save(sandbox, state_file)
+        else:
+            sandbox.journal.save()
         return {"saved": str(state_file)}
 
     def set_latency(given: dict[str, Any]) -> Any:

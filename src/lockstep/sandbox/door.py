@@ -111,10 +111,16 @@ class ApiDoor:
                     return _plain(403, _EDGE_PAGE, "text/html")
                 case "unavailable":
                     return _plain(503, b"", "text/html")
-        reply = self._api.answer(request, request_id, faults)
+        if request.method in ("GET", "HEAD"):
+            reply = self._api.answer(request, request_id, faults)
+            return reply, reply.body()
+        path = f"/3.0{request.path}"
+        with sandbox.keeping(path):
+            reply = self._api.answer(request, request_id, faults)
         if reply.later is not None:
             outcome = await sandbox.courier.ask(reply.later.post)
-            reply = self._api.finish(reply, outcome, request, request_id)
+            with sandbox.keeping(path):
+                reply = self._api.finish(reply, outcome, request, request_id)
         return reply, reply.body()
 
     def _latency(self, faults: tuple[Fault, ...]) -> float:

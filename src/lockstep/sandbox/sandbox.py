@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +25,7 @@ from .switches import Switches
 
 if TYPE_CHECKING:
     from .api import Api
+    from .journal import Journal
 
 __all__ = ["DEFAULT_API_KEY", "DEFAULT_CLIENT_ID", "DEFAULT_CLIENT_SECRET", "Latency", "Sandbox"]
 
@@ -101,6 +103,8 @@ class Sandbox:
         self.courier: Courier = courier or ThreadCourier(HttpTransport())
         #: The API over this sandbox, for operations of batches; set by whoever makes it.
         self.api: Api | None = None
+        #: Who writes down what changes; set by whoever keeps the state in a file.
+        self.journal: Journal | None = None
         self.in_flight: Counter[int] = Counter()
         self._stores: dict[str, Any] = {}
         self._saved_stores: dict[str, Any] = {}
@@ -226,9 +230,11 @@ class Sandbox:
         found: T = self._stores[name]
         return found
 
-    def stores(self) -> list[tuple[str, Any]]:
-        """All resource states by name; for the snapshot."""
-        return list(self._stores.items())
+    def dump_stores(self) -> dict[str, Any]:
+        """All resource states by name, for the snapshot; those too that nobody asked for since they came out
+        of one."""
+        held = {name: held.dump() for name, held in self._stores.items() if hasattr(held, "dump")}
+        return self._saved_stores | held
 
     def restore_stores(self, saved: dict[str, Any]) -> None:
         """Give each resource its dumped state back when it first asks for its store."""
@@ -269,6 +275,8 @@ class Sandbox:
         self.log.clear()
         if not empty:
             self._begin()
+        if self.journal is not None:
+            self.journal.save()
 
     def _begin(self) -> None:
         app = self._beginning.app
@@ -286,7 +294,16 @@ class Sandbox:
     def tick(self) -> int:
         """Do what has become due, and return how much; called on every request, whenever the clock is moved,
         and between requests while anything is to come."""
-        return self.courier.collect() + self.schedule.run_due(self.clock.now())
+        if self.journal is None or not self.is_busy():
+            return self.courier.collect() + self.schedule.run_due(self.clock.now())
+        self.journal.begin()
+        happened = self.courier.collect() + self.schedule.run_due(self.clock.now())
+        self.journal.end(write=happened > 0)
+        return happened
+
+    def keeping(self, path: str) -> AbstractContextManager[None]:
+        """Around whatever changes something for a request to `path`: see `journal`."""
+        return nullcontext() if self.journal is None else self.journal.keeping(path)
 
     def is_busy(self) -> bool:
         """Is anything still to come: by the clock, or as an answer to a webhook call?"""

@@ -1,15 +1,18 @@
 """The snapshot file: everything the sandbox holds, as JSON lines, so that it outlives the process.
 
 One line for the whole, one for each audience, one for each thousand members. Resource modules take part when
-what they keep in `Sandbox.store` has `dump() -> JSON` and `load(data) -> None`.
+what they keep in `Sandbox.store` has `dump() -> JSON` and `load(data) -> None`. What happened since the
+snapshot is in the `journal` beside it; each belongs to one snapshot, by its number.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,11 +26,12 @@ from .oauth import OAuthApp
 from .sandbox import Latency, Sandbox
 from .tag import Tag
 
-__all__ = ["BadSnapshot", "load", "save"]
+__all__ = ["BadSnapshot", "audience_line", "head_line", "journal_of", "load", "member_row", "save"]
 
 _VERSION = 1
 _CHUNK = 1000
-_MEMBER_FIELDS = tuple(field.name for field in dataclasses.fields(Member))
+_MEMBER_FIELDS = tuple(one.name for one in dataclasses.fields(Member))
+_SERIAL = _MEMBER_FIELDS.index("serial")
 _AUDIENCE_PLAIN = ("id", "name", "web_id", "created", "salt", "web_id_base", "settings", "permission_texts")
 _AUDIENCE_SETS = ("forgotten", "barred", "too_recent")
 
@@ -36,11 +40,19 @@ class BadSnapshot(ValueError):
     """The file is not a snapshot that this version can read; the message says why."""
 
 
-def save(sandbox: Sandbox, path: Path) -> None:
-    """Write everything to `path`; the old file stays until the new one is whole."""
+def journal_of(path: Path) -> Path:
+    """The file of what happened since the snapshot at `path`."""
+    return path.with_name(path.name + ".journal")
+
+
+def save(sandbox: Sandbox, path: Path, *, number: int = 0) -> None:
+    """Write everything to `path`; the old file stays until the new one is whole.
+
+    `number` is what a journal names that goes on from this snapshot; 0 where none does.
+    """
     new = path.with_name(path.name + ".new")
     with new.open("wb") as file:
-        for line in _lines(sandbox):
+        for line in _lines(sandbox, number):
             file.write(encode(line) + b"\n")
         file.flush()
         os.fsync(file.fileno())
@@ -48,40 +60,104 @@ def save(sandbox: Sandbox, path: Path) -> None:
 
 
 def load(sandbox: Sandbox, path: Path) -> None:
-    """Replace what `sandbox` holds by what `path` holds. Raises BadSnapshot, OSError."""
+    """Replace what `sandbox` holds by what `path` and its journal hold. Raises BadSnapshot, OSError."""
     with path.open("rb") as file:
         try:
             head = json.loads(file.readline())
             if head.get("version") != _VERSION:
                 raise BadSnapshot(f"{path} is no snapshot of version {_VERSION}")
-            sandbox.reset(empty=True)
-            _restore_head(sandbox, head)
-            audiences: dict[str, Audience] = {}
+            saved = _Saved(head)
             for line in file:
-                _restore_line(sandbox, audiences, json.loads(line))
+                saved.take(json.loads(line))
+            for entry in _entries(journal_of(path), head.get("number", 0)):
+                saved.take_entry(entry)
+            saved.restore(sandbox)
         except (ValueError, KeyError, TypeError) as error:
             if isinstance(error, BadSnapshot):
                 raise
             raise BadSnapshot(f"{path} cannot be read: {error}") from error
 
 
-def _lines(sandbox: Sandbox) -> Iterator[dict[str, Any]]:
-    yield {
-        "version": _VERSION,
-        "clock": {"now": sandbox.clock.now(), "rate": sandbox.clock.rate},
+def _entries(path: Path, number: int) -> Iterator[dict[str, Any]]:
+    """What a journal tells, if it goes on from the snapshot of that number. An entry without its end was
+    being written when the process was killed: nobody had its answer."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        first = file.readline()
+        if not number or not first.endswith(b"\n") or json.loads(first).get("after") != number:
+            return
+        for line in file:
+            if line.endswith(b"\n"):
+                yield json.loads(line)
+
+
+@dataclass(slots=True)
+class _Saved:
+    """What the lines of the files come to, the later ones having their way."""
+
+    head: dict[str, Any]
+    audiences: dict[str, dict[str, Any]] = field(default_factory=dict)
+    members: dict[str, dict[int, list[Any]]] = field(default_factory=dict)
+
+    def take(self, line: dict[str, Any]) -> None:
+        """A line of the snapshot."""
+        if "members" in line:
+            self._put(line["of"], line["members"])
+        else:
+            self.audiences[line["audience"]["id"]] = line
+
+    def take_entry(self, entry: dict[str, Any]) -> None:
+        """A line of the journal."""
+        self.head |= entry["head"]
+        for line in entry["audiences"]:
+            self.take(line)
+        for gone in self.audiences.keys() - set(entry["there"]):
+            del self.audiences[gone]
+            self.members.pop(gone, None)
+        for audience, rows in entry["members"].items():
+            self._put(audience, rows)
+        for audience, serials in entry["gone"].items():
+            for serial in serials:
+                self.members.get(audience, {}).pop(serial, None)
+
+    def _put(self, audience: str, rows: Iterable[list[Any]]) -> None:
+        self.members.setdefault(audience, {}).update((row[_SERIAL], row) for row in rows)
+
+    def restore(self, sandbox: Sandbox) -> None:
+        sandbox.reset(empty=True)
+        _restore_head(sandbox, self.head)
+        for line in self.audiences.values():
+            audience = _restored_audience(sandbox, line["audience"])
+            sandbox.accounts[line["account"]].audiences[audience.id] = audience
+            for row in self.members.get(audience.id, {}).values():
+                audience.take_in(_restored_member(audience, row))
+
+
+def _lines(sandbox: Sandbox, number: int) -> Iterator[dict[str, Any]]:
+    yield {"version": _VERSION, "number": number, **head_line(sandbox)}
+    for account in sandbox.accounts.values():
+        for audience in account.audiences.values():
+            yield audience_line(account, audience)
+            members = iter(audience)
+            while chunk := list(islice(members, _CHUNK)):
+                yield {"members": [member_row(member) for member in chunk], "of": audience.id}
+
+
+def head_line(sandbox: Sandbox, *, stores: bool = True) -> dict[str, Any]:
+    """All but audiences and their members; without `stores` also without what resource modules keep."""
+    return {
+        "clock": sandbox.clock.dump(),
         "ids": sandbox.ids.dump(),
         "switches": {name: getattr(sandbox.switches, name) for name in sandbox.switches.names()},
         "latency": dataclasses.asdict(sandbox.latency),
         "apps": [dataclasses.asdict(app) for app in sandbox.oauth.apps.values()],
         "accounts": [_account(account) for account in sandbox.accounts.values()],
-        "stores": {name: held.dump() for name, held in sandbox.stores() if hasattr(held, "dump")},
+        **({"stores": sandbox.dump_stores()} if stores else {}),
     }
-    for account in sandbox.accounts.values():
-        for audience in account.audiences.values():
-            yield {"audience": _audience(audience), "account": account.id}
-            members = iter(audience)
-            while chunk := list(islice(members, _CHUNK)):
-                yield {"members": [_member(member) for member in chunk], "of": audience.id}
+
+
+def audience_line(account: Account, audience: Audience) -> dict[str, Any]:
+    """An audience without its members."""
+    return {"audience": _audience(audience), "account": account.id}
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -120,7 +196,8 @@ def _audience(audience: Audience) -> dict[str, Any]:
     }
 
 
-def _member(member: Member) -> list[Any]:
+def member_row(member: Member) -> list[Any]:
+    """A member as the files hold it."""
     row: list[Any] = [getattr(member, name) for name in _MEMBER_FIELDS]
     for at, name in enumerate(_MEMBER_FIELDS):
         if name in ("interests", "permissions"):
@@ -131,8 +208,7 @@ def _member(member: Member) -> list[Any]:
 
 
 def _restore_head(sandbox: Sandbox, head: dict[str, Any]) -> None:
-    sandbox.clock.set(head["clock"]["now"])
-    sandbox.clock.run(head["clock"]["rate"])
+    sandbox.clock.load(head["clock"])
     sandbox.ids.load(head["ids"])
     for name, value in head["switches"].items():
         sandbox.switches.set(name, value)
@@ -154,13 +230,7 @@ def _restore_head(sandbox: Sandbox, head: dict[str, Any]) -> None:
     sandbox.restore_stores(head["stores"])
 
 
-def _restore_line(sandbox: Sandbox, audiences: dict[str, Audience], line: dict[str, Any]) -> None:
-    if "members" in line:
-        audience = audiences[line["of"]]
-        for row in line["members"]:
-            audience.take_in(_restored_member(audience, row))
-        return
-    saved = line["audience"]
+def _restored_audience(sandbox: Sandbox, saved: dict[str, Any]) -> Audience:
     audience = Audience(
         saved["id"], saved["name"], web_id=saved["web_id"], created=saved["created"], salt=int(saved["salt"]),
         web_id_base=saved["web_id_base"], events=sandbox.events, settings=saved["settings"],
@@ -168,8 +238,8 @@ def _restore_line(sandbox: Sandbox, audiences: dict[str, Audience], line: dict[s
     audience.permission_texts = saved["permission_texts"]
     for name in _AUDIENCE_SETS:
         setattr(audience, name, set(saved[name]))
-    for field in saved["merge_fields"]:
-        audience.merge_fields[field["merge_id"]] = MergeField(**field)
+    for made in saved["merge_fields"]:
+        audience.merge_fields[made["merge_id"]] = MergeField(**made)
     audience.refresh_columns()
     audience.set_counters(saved["counters"])
     for tag in saved["tags"]:
@@ -177,8 +247,7 @@ def _restore_line(sandbox: Sandbox, audiences: dict[str, Audience], line: dict[s
     audience.interests = {key: (value[0], value[1]) for key, value in saved["interests"].items()}
     audience.interest_categories = saved["interest_categories"]
     audience.stats = Stats(**saved["stats"])
-    sandbox.accounts[line["account"]].audiences[audience.id] = audience
-    audiences[audience.id] = audience
+    return audience
 
 
 def _restored_member(audience: Audience, row: list[Any]) -> Member:
