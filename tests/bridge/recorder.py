@@ -61,20 +61,37 @@ def query_of(request: HttpRequest) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(request.url).query))
 
 
-def check_promises(requests: Collection[HttpRequest], our_tags: Collection[str] | None = None) -> None:
+def check_promises(
+    requests: Collection[HttpRequest], our_tags: Collection[str] | None = None, tag_prefix: str = ""
+) -> None:
     """Raises AssertionError for a request that carries a status for anybody but the canary (P1), that
-    replaces somebody's tags, or, given our tags, that writes a merge field which is not ours (P2)."""
+    replaces somebody's tags, or, given our tags, that writes a merge field or a member's tag which is not
+    ours (P2). Member's tags are ours under `tag_prefix`; without one none is."""
     canaries = _canaries(requests)
     for request in requests:
         where = f"{request.method} {urlsplit(request.url).path}"
         body = body_of(request)
         for holder in _objects(body):
-            if "status" in holder:
+            if our_tags is not None:
+                for name in _member_tags(holder):
+                    ours = tag_prefix and name.casefold().startswith(tag_prefix.casefold())
+                    assert ours, f"{where} writes a tag that is not ours"
+            if "status" in holder and holder["status"] not in ("active", "inactive"):
                 assert _is_about(request, holder, canaries), f"{where} carries a status: {sorted(holder)}"
             assert holder.get("sync_tags") is not True, f"{where} replaces tags"
             fields = holder.get("merge_fields")
             if our_tags is not None and isinstance(fields, dict):
                 assert set(fields) <= set(our_tags), f"{where} writes fields that are not ours"
+
+
+def _member_tags(holder: dict[str, Any]) -> list[str]:
+    """Names of tags that one object of a request writes (contract 5, 10)."""
+    if holder.get("status") in ("active", "inactive"):
+        return [holder["name"]]
+    if "static_segment" in holder:
+        return [holder["name"]]
+    tags = holder.get("tags") or []
+    return [tag for tag in tags if isinstance(tag, str)]
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
-from tests.bridge.world import FIELD_MAP, World, make_world
+from tests.bridge.world import FIELD_MAP, World, hash_of, make_world
 from tests.contracts.audience import THEIRS, AudienceContract, RawMember
+from tests.contracts.audience_tags import RULE, AudienceTagsContract
 
 from lockstep.core.field_map import FieldMap
 from lockstep.core.member import MemberStatus
@@ -15,6 +16,7 @@ from lockstep.core.ports import Audience
 from lockstep.core.testing import Fault
 from lockstep.mailchimp.transport import AiohttpTransport
 from lockstep.sandbox.subscriber import CannotHappen
+from lockstep.sandbox.tag import add_tag
 from lockstep.sandbox.testing import SandboxServer, serve
 
 FAULTS = {
@@ -71,6 +73,19 @@ class SandboxWorld:
             contact_key=inside["contact_id"],
         )
 
+    def tags(self, email: str) -> list[str]:
+        audience = self.inner.mailchimp
+        member = audience.get(hash_of(email))
+        assert member is not None
+        return [audience.tags.by_id[tag].name for tag, _ in member.tags]
+
+    def tag(self, email: str, name: str) -> None:
+        sandbox, audience = self.inner.sandbox, self.inner.mailchimp
+        member = audience.get(hash_of(email))
+        assert member is not None
+        at = sandbox.clock.second()
+        add_tag(member, audience.tag_named(name, sandbox.ids, at).id, at)
+
     def pass_time(self, seconds: float) -> None:
         self.inner.sandbox.clock.advance(seconds)
 
@@ -90,6 +105,13 @@ class TestWithoutASocket(AudienceContract):
     @pytest.fixture
     async def world(self) -> AsyncIterator[SandboxWorld]:
         async with make_world() as made:
+            yield SandboxWorld(made)
+
+
+class TestTagsWithoutASocket(AudienceTagsContract):
+    @pytest.fixture
+    async def world(self) -> AsyncIterator[SandboxWorld]:
+        async with make_world(tag_rule=RULE) as made:
             yield SandboxWorld(made)
 
 

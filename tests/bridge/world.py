@@ -20,6 +20,7 @@ from lockstep.core.identity import SubscriberHash, address_key, subscriber_hash
 from lockstep.core.member import MemberStatus, ObservedMember, Values
 from lockstep.core.observation import Present
 from lockstep.core.plan import AddMember, ReleaseMember, RenameMember, UpdateMember
+from lockstep.core.tags import TagRule
 from lockstep.mailchimp.api import MailchimpAPI
 from lockstep.mailchimp.asgi import AsgiTransport
 from lockstep.mailchimp.exchange import Transport
@@ -98,6 +99,7 @@ async def make_world(
     *,
     sandbox: Sandbox | None = None,
     base: str = "http://sandbox.example",
+    tag_rule: TagRule | None = None,
 ) -> AsyncIterator[World]:
     """A world with our fields made; what it sends is checked at the end against P1 and P2."""
     clock = Ticking()
@@ -113,7 +115,7 @@ async def make_world(
         sleep=clock.sleep,
         jitter=lambda: 0.5,
     )
-    audience = MailchimpAudience(api, client.audience.id, FIELD_MAP, now=clock.now)
+    audience = MailchimpAudience(api, client.audience.id, FIELD_MAP, now=clock.now, tag_rule=tag_rule)
     report = await ensure_fields(api, client.audience.id, FIELD_MAP)
     assert report.ready
     recorder.clear()
@@ -121,7 +123,7 @@ async def make_world(
         yield World(client.sandbox, client.audience, api, audience, recorder, clock)
     finally:
         await recorder.close()
-        check_promises(recorder.requests, FIELD_MAP.tags)
+        check_promises(recorder.requests, FIELD_MAP.tags, tag_rule.prefix if tag_rule else "")
 
 
 def hash_of(email: str) -> SubscriberHash:

@@ -13,6 +13,7 @@ from lockstep.core.member import MemberStatus
 from lockstep.core.outcome import RefusalKind
 from lockstep.core.testing import Fault, MemoryAudience
 from tests.contracts.audience import THEIRS, AudienceContract, RawMember
+from tests.contracts.audience_tags import RULE, AudienceTagsContract
 
 
 @dataclass
@@ -52,6 +53,12 @@ class MemoryWorld:
             member.email, member.status, member.archived, dict(member.fields), member.contact_key
         )
 
+    def tags(self, email: str) -> frozenset[str]:
+        return self.audience.there(email).tags
+
+    def tag(self, email: str, name: str) -> None:
+        self.audience.put_tag(email, name)
+
     def pass_time(self, seconds: float) -> None:
         self.audience.clock.time += timedelta(seconds=seconds)
 
@@ -70,3 +77,9 @@ def world() -> MemoryWorld:
 
 class TestMemoryAudience(AudienceContract):
     pass
+
+
+class TestTagsInMemory(AudienceTagsContract):
+    @pytest.fixture
+    def world(self) -> MemoryWorld:
+        return MemoryWorld(MemoryAudience(tag_rule=RULE))

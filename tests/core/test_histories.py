@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from tests.core.world import World
+from tests.core.world import TAGS, THEIR_TAG, World
 
 from lockstep.core.consent import NewStatus
 from lockstep.core.engine import Limits
@@ -45,6 +45,8 @@ class Histories(RuleBasedStateMachine):
         slowness=st.sampled_from([0, 12]),
         first=st.lists(emails, max_size=8),
         there=st.dictionaries(addresses, joined, max_size=4),
+        tags=st.booleans(),
+        batch_tags=st.booleans(),
     )
     def begin(
         self,
@@ -55,14 +57,18 @@ class Histories(RuleBasedStateMachine):
         slowness: int,
         first: list[str],
         there: dict[str, MemberStatus],
+        tags: bool,
+        batch_tags: bool,
     ) -> None:
         limits = Limits(in_flight=2, slice_size=slice_size, singles_up_to=singles)
         self.world = World(policy=Policy(new_status), limits=limits, batches=batches)
         self.world.audience.slowness = slowness
+        self.world.audience.batch_tags = batch_tags
+        self.world.switch_tags(TAGS if tags else None)
         for email in first:
             self.world.store.add(email, first_name=f"Name {email}", group="red")
         for email, status in there.items():
-            self.world.audience.join(email, status, fields={"THEIRS": "theirs"})
+            self.join(email, status)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
@@ -93,6 +99,23 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=picks, name=st.sampled_from(["Ann", "Bo", ""]))
     def rename_contact(self, pick: int, name: str) -> None:
         self._edit(pick, first_name=name)
+
+    @rule(pick=picks, tags=st.lists(st.sampled_from(["VIP", "vip", "Press", "By hand"]), max_size=2))
+    def tag_contact(self, pick: int, tags: list[str]) -> None:
+        self._edit(pick, tags=tuple(tags))
+
+    @rule(email=addresses, name=st.sampled_from(["CSKU: VIP", "CSKU: Gold", "csku: press"]), on=st.booleans())
+    def tag_by_hand(self, email: str, name: str, on: bool) -> None:
+        if self.world.audience.member(email) is not None:
+            if on:
+                self.world.audience.put_tag(email, name)
+            else:
+                self.world.audience.take_tag(email, name)
+
+    @rule(tags=st.booleans(), clear=st.booleans())
+    def switch_tags(self, tags: bool, clear: bool) -> None:
+        self.world.switch_tags(TAGS if tags else None, clear=clear)
+        self._run(self.world.start, Pulse())
 
     @rule(pick=picks, email=emails)
     def change_email(self, pick: int, email: str) -> None:
@@ -143,7 +166,9 @@ class Histories(RuleBasedStateMachine):
     @rule(email=addresses, status=joined)
     def join(self, email: str, status: MemberStatus) -> None:
         if self.world.audience.member(email) is None:
-            self.world.audience.join(email, status, fields={"THEIRS": "theirs"})
+            their = frozenset({THEIR_TAG, "CSKU: By hand"})
+            member = self.world.audience.join(email, status, fields={"THEIRS": "theirs"}, tags=their)
+            member.by_hand = set(their)
 
     @rule(email=addresses, status=joined, by=st.sampled_from(["person", "admin"]))
     def set_status(self, email: str, status: MemberStatus, by: str) -> None:

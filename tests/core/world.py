@@ -9,18 +9,25 @@ from lockstep.core.engine import Engine, Limits
 from lockstep.core.identity import NO_ADDRESS, AddressKey, address_key, subscriber_hash
 from lockstep.core.member import MemberStatus, SyncState
 from lockstep.core.planner import Policy
+from lockstep.core.tags import TagRule
 from lockstep.core.testing import (
     AudienceCall,
     AudienceMember,
     ContactAnswer,
     ManualClock,
     MemoryAudience,
+    MemoryMember,
     MemoryStore,
     Pulse,
     broken_promises,
     new_members_as_chosen,
     run_and_kill,
 )
+
+THEIR_TAG = "Donors"
+"""A marketer's own, on every member that the histories' marketer made."""
+
+TAGS = TagRule("CSKU: ")
 
 UNUSED = "nobody@unused.test"
 
@@ -48,6 +55,12 @@ class World:
         return Engine(
             self.audience, self.store, self.clock, self.policy, limits=self.limits, batches=self.batches
         )
+
+    def switch_tags(self, rule: TagRule | None, *, clear: bool = False) -> None:
+        """Tags on or off, which is saved while the sync is off: the next start reads everything."""
+        self.store.book.tag_rule = rule
+        self.store.book.clear_tags = clear
+        self.audience.tag_rule = rule or (TAGS if clear else None)
 
     def add(self, *emails: str) -> list[int]:
         return [self.store.add(email, first_name=f"Name of {email}") for email in emails]
@@ -101,12 +114,15 @@ class World:
         return found
 
     def members(self) -> list[AudienceMember]:
+        rule = self.audience.tag_rule
         return [
             AudienceMember(
                 key=member.key,
                 status=MemberStatus.ARCHIVED if member.archived else member.status,
                 values=self.audience.field_map.values_of(member.fields),
                 contact_key=member.contact_key,
+                tags=frozenset(rule.ours(member.tags)) if rule else frozenset(),
+                by_hand=frozenset(member.by_hand),
             )
             for member in self.audience.members.values()
         ]
@@ -128,6 +144,8 @@ class World:
             ),
             *(f"P1: we changed the status of {s.key} from {s.before}." for s in ours if s.before is not None),
             *(f"P2: somebody else's field of {m.key} is gone." for m in self._robbed()),
+            *(f"P2: we took off {what}, which a marketer had put there." for what in self.audience.robbed),
+            *(f"P2: somebody else's tag of {m.key} is gone." for m in self._untagged()),
             *(f"Two calls at once for {name}." for name in self.audience.overlaps),
         ]
 
@@ -137,6 +155,9 @@ class World:
             for m in self.audience.members.values()
             if "THEIRS" in m.fields and m.fields["THEIRS"] != "theirs"
         ]
+
+    def _untagged(self) -> Iterable[MemoryMember]:
+        return [m for m in self.audience.members.values() if m.by_hand - m.tags]
 
     async def writes_of_another_run(self) -> Sequence[AudienceCall]:
         """What a run over the unchanged book writes; must be nothing (P3)."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from lockstep.bridge import batch_answer, canary, failures, members
+from lockstep.bridge import batch_answer, canary, failures, member_tags, members
 from lockstep.core.errors import AudienceUnavailable
 from lockstep.core.field_map import FieldMap
 from lockstep.core.identity import SubscriberHash, subscriber_hash
 from lockstep.core.member import MemberStatus, ObservedMember
 from lockstep.core.observation import ABSENT, Observation, Present
-from lockstep.core.outcome import Outcome, Stale
-from lockstep.core.plan import AddMember, Change, RenameMember
+from lockstep.core.outcome import Applied, Outcome, Stale
+from lockstep.core.plan import AddMember, Change, RenameMember, TagMember, tagged
 from lockstep.core.ports import BatchChange
+from lockstep.core.tags import TagRule
 from lockstep.mailchimp.api import MailchimpAPI
 from lockstep.mailchimp.errors import (
     MailchimpError,
@@ -39,6 +41,7 @@ class MailchimpAudience:
     The API brings the account's gate and the retries that cannot harm. `now`
     gives the time with a zone; it closes the window of a whole reading and
     decides nothing else, so a clock that is wrong costs some rows read twice.
+    `tag_rule` says which tags are ours; without one no tag is read or written.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class MailchimpAudience:
         *,
         now: Callable[[], datetime],
         poll_overlap: timedelta = POLL_OVERLAP,
+        tag_rule: TagRule | None = None,
     ) -> None:
         self._bulk = api
         self._urgent = api.in_lane(Lane.URGENT)
@@ -56,7 +60,9 @@ class MailchimpAudience:
         self._field_map = field_map
         self._now = now
         self._overlap = poll_overlap
-        self._fields: tuple[str, ...] = members.wanted_fields(field_map)
+        self._tag_rule = tag_rule
+        self._directory = member_tags.TagDirectory(list_id)
+        self._fields: tuple[str, ...] = members.wanted_fields(field_map, tag_rule)
 
     # --- observe ------------------------------------------------------------------------------
 
@@ -91,7 +97,7 @@ class MailchimpAudience:
             try:
                 async for page in rows:
                     nothing_yet = False
-                    yield [members.observed_member(row, self._field_map) for row in page]
+                    yield [await self._observed(self._bulk, row) for row in page]
                 return
             except MailchimpError as error:
                 if not (nothing_yet and self._trims_less(error)):
@@ -101,8 +107,19 @@ class MailchimpAudience:
         """One of our fields may have been deleted at Mailchimp: then ask for all merge fields, once."""
         if error.status_code != FIELDS_INVALID or "merge_fields" in self._fields:
             return False
-        self._fields = (*members.MEMBER_FIELDS, "merge_fields")
+        self._fields = members.wanted_fields(self._field_map, self._tag_rule, all_merge_fields=True)
         return True
+
+    async def _observed(self, api: MailchimpAPI, row: ListMember) -> ObservedMember:
+        """The member in a row; one with more tags than a row shows costs a call more."""
+        member = members.observed_member(row, self._field_map, self._tag_rule)
+        if self._tag_rule is None or member.tags is not None:
+            return member
+        try:
+            tags = await member_tags.all_of(api, self._list_id, member.hash, self._tag_rule)
+        except NotFound:
+            return member  # gone since: the next reading tells
+        return replace(member, tags=tags)
 
     # --- look ---------------------------------------------------------------------------------
 
@@ -110,11 +127,9 @@ class MailchimpAudience:
         """See the port. A 404 is “not there” only after the audience itself answered that it is there."""
         try:
             row = await self._read(member)
+            return ABSENT if row is None else Present(await self._observed(self._urgent, row))
         except MailchimpError as error:
             raise failures.read_error(error) from error
-        if row is None:
-            return ABSENT
-        return Present(members.observed_member(row, self._field_map))
 
     async def _read(self, member: SubscriberHash) -> ListMember | None:
         """One member, or None. Raises `MailchimpError`s, and `ConnectionBroken` when the audience is gone."""
@@ -145,16 +160,21 @@ class MailchimpAudience:
             answer = await self._api(urgent).subscribe_batch(self._list_id, items)
         except MailchimpError as error:
             raise failures.batch_error(error) from error
-        return batch_answer.outcomes(changes, answer, self._field_map)
+        return batch_answer.outcomes(changes, answer, self._field_map, self._tag_rule)
 
     async def write_one(self, change: Change, *, urgent: bool = False) -> Outcome:
         """See the port: PUT with `status_if_new` for somebody new, PATCH without a status for the others.
+
+        Tags go in a call of their own: a PUT was seen to ignore them, a PATCH has none (contract 10).
 
         `created` of an added member is true unless the status in the answer shows that
         somebody was there before: a PUT does not say which it was.
         """
         api = self._api(urgent)
         try:
+            if isinstance(change, TagMember):
+                await member_tags.change_one(api, self._list_id, change)
+                return Applied(change, tagged(change))
             if isinstance(change, AddMember):
                 upsert = members.member_upsert(change, self._field_map)
                 row = await api.put_member(self._list_id, change.hash, upsert)
@@ -175,7 +195,13 @@ class MailchimpAudience:
             subscriber_hash(change.key)
         ):
             return Stale(change, "Mailchimp kept the former address.")
-        return members.confirmed(change, row, self._field_map, created=created)
+        return members.confirmed(change, row, self._field_map, self._tag_rule, created=created)
+
+    async def write_tag(
+        self, tag: str, *, add: Sequence[str], remove: Sequence[str], urgent: bool = False
+    ) -> frozenset[str]:
+        """See the port."""
+        return await self._directory.change(self._api(urgent), tag, add, remove)
 
     async def _assumption_fell(self, change: Change) -> bool:
         """Whether a refusal comes from the audience being other than planned. Looks, and reads no prose.
@@ -183,7 +209,7 @@ class MailchimpAudience:
         Only subscribed members can be renamed, and only to an address that nobody in the
         audience has, archived ones included (contract 4.6); archived ones can't be patched (4.4).
         """
-        if isinstance(change, AddMember):
+        if isinstance(change, AddMember | TagMember):
             return False
         try:
             row = await self._read(change.hash)

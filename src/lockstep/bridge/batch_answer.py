@@ -15,10 +15,16 @@ from lockstep.core.field_map import FieldMap
 from lockstep.core.identity import SubscriberHash, address_key, subscriber_hash
 from lockstep.core.outcome import Lost, Outcome, Stale
 from lockstep.core.ports import BatchChange
+from lockstep.core.tags import TagRule
 from lockstep.mailchimp.wire import BatchError, BatchResult, BatchSubscribed
 
 
-def outcomes(changes: Sequence[BatchChange], answer: BatchResult, field_map: FieldMap) -> list[Outcome]:
+def outcomes(
+    changes: Sequence[BatchChange],
+    answer: BatchResult,
+    field_map: FieldMap,
+    tag_rule: TagRule | None = None,
+) -> list[Outcome]:
     """One outcome a change.
 
     When an error names no address of the call, its owner is among those not
@@ -37,9 +43,9 @@ def outcomes(changes: Sequence[BatchChange], answer: BatchResult, field_map: Fie
         if item is not None:
             found.append(failures.item_outcome(item, change, field_map.tags))
         elif (row := created.get(change.hash)) is not None:
-            found.append(confirmed(change, row, field_map, created=True))
+            found.append(confirmed(change, row, field_map, tag_rule, created=True))
         elif (row := updated.get(change.hash)) is not None:
-            found.append(confirmed(change, row, field_map, created=False))
+            found.append(confirmed(change, row, field_map, tag_rule, created=False))
         elif strays:
             found.append(Stale(change, _text(strays[0])))
         else:

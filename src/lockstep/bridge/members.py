@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from lockstep.bridge import failures
+from lockstep.bridge import failures, member_tags
 from lockstep.core import field_map as fields
 from lockstep.core.consent import IF_VANISHED
 from lockstep.core.field_map import FieldMap
 from lockstep.core.identity import SubscriberHash, address_key, subscriber_hash
 from lockstep.core.member import MemberStatus, ObservedMember, Values
 from lockstep.core.outcome import Applied, Outcome
-from lockstep.core.plan import AddMember, Change, ReleaseMember, RenameMember, UpdateMember
+from lockstep.core.plan import AddMember, Change, ReleaseMember, RenameMember, TagMember, UpdateMember
 from lockstep.core.ports import BatchChange
+from lockstep.core.tags import TagRule
 from lockstep.mailchimp.wire import (
     BatchMember,
     BatchSubscribed,
@@ -38,9 +39,14 @@ MEMBER_FIELDS = (
 """What is asked of each member beside our fields; `id` always comes."""
 
 
-def wanted_fields(field_map: FieldMap) -> tuple[str, ...]:
+def wanted_fields(
+    field_map: FieldMap, tag_rule: TagRule | None = None, *, all_merge_fields: bool = False
+) -> tuple[str, ...]:
     """The `fields` of a reading: what we need and nothing else, of merge fields only ours (P2)."""
-    return (*MEMBER_FIELDS, *(f"merge_fields.{tag}" for tag in field_map.tags))
+    merge_fields = (
+        ("merge_fields",) if all_merge_fields else tuple(f"merge_fields.{t}" for t in field_map.tags)
+    )
+    return (*MEMBER_FIELDS, *(member_tags.FIELDS if tag_rule else ()), *merge_fields)
 
 
 def member_status(text: str) -> MemberStatus:
@@ -55,7 +61,9 @@ def member_status(text: str) -> MemberStatus:
         return MemberStatus.UNSUBSCRIBED
 
 
-def observed_member(row: ListMember | BatchSubscribed, field_map: FieldMap) -> ObservedMember:
+def observed_member(
+    row: ListMember | BatchSubscribed, field_map: FieldMap, tag_rule: TagRule | None = None
+) -> ObservedMember:
     """The member in an answer.
 
     The hash is computed from the address rather than taken from `id`: very old
@@ -71,6 +79,7 @@ def observed_member(row: ListMember | BatchSubscribed, field_map: FieldMap) -> O
         web_id=row.web_id,
         rating=row.member_rating,
         last_changed=row.last_changed,
+        tags=member_tags.told(row, tag_rule),
     )
 
 
@@ -81,11 +90,14 @@ def batch_member(change: BatchChange, field_map: FieldMap) -> BatchMember:
             email_address=change.email,
             status_if_new=change.status_if_new.value,
             merge_fields=_values(field_map, change.values),
+            tags=list(change.tags.add),
         )
     return BatchMember(
         email_address=change.email,
         status_if_new=IF_VANISHED.value,
         merge_fields=_values(field_map, change.values, change.differing),
+        # `sync_tags` stays false, so these are added to whatever the member carries (contract 5).
+        tags=[] if isinstance(change, ReleaseMember) else list(change.tags.add),
     )
 
 
@@ -109,14 +121,19 @@ def member_patch(change: UpdateMember | ReleaseMember | RenameMember, field_map:
 
 
 def confirmed(
-    change: Change, row: ListMember | BatchSubscribed, field_map: FieldMap, *, created: bool
+    change: Change,
+    row: ListMember | BatchSubscribed,
+    field_map: FieldMap,
+    tag_rule: TagRule | None = None,
+    *,
+    created: bool,
 ) -> Outcome:
     """The outcome of a change that Mailchimp said yes to: `Applied` with what it holds now.
 
     Refused where Mailchimp's own answer shows that a value we sent was not stored. An
     answer that does not tell the values is believed.
     """
-    member = observed_member(row, field_map)
+    member = observed_member(row, field_map, tag_rule)
     if not row.merge_fields:
         return Applied(change, replace(member, values=change.values), created=created)
     for index in _sent(change):
@@ -133,6 +150,8 @@ def _sent(change: Change) -> Iterable[int]:
             return fields.differing(change.before, change.values)
         case UpdateMember() | ReleaseMember():
             return change.differing
+        case TagMember():
+            return ()
 
 
 def _values(field_map: FieldMap, values: Values, only: Iterable[int] | None = None) -> dict[str, MergeValue]:

@@ -61,6 +61,11 @@ class DesiredMember:
     reason: Reason
     values: Values = ()
     digest: bytes = b""
+    tags: tuple[str, ...] | None = None
+    """The tags that its member should carry (`core.tags`); None where they are none of our business.
+
+    For a contact that does not fit an empty tuple says: take off what we wrote.
+    """
 
     @property
     def fits(self) -> bool:
@@ -80,6 +85,8 @@ class ObservedMember:
     web_id: int = 0
     rating: int = 0
     last_changed: str = ""
+    tags: tuple[str, ...] | None = None
+    """Tags under our prefix, whoever put them there; None where the source did not tell."""
 
     @property
     def archived(self) -> bool:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from lockstep.core.consent import NewStatus
 from lockstep.core.identity import NO_ADDRESS, AddressKey, SubscriberHash, address_key
-from lockstep.core.member import MemberStatus, Reason, SyncState, Values
+from lockstep.core.member import MemberStatus, ObservedMember, Reason, SyncState, Values
+from lockstep.core.tags import NO_TAGS, TagDifference, Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class AddMember:
     status_if_new: NewStatus
     digest: bytes
     key: AddressKey
+    tags: TagDifference = NO_TAGS
+    """Tags that belong to the change. Where a call can't write them, a step of its own follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class UpdateMember:
     status: MemberStatus
     digest: bytes
     key: AddressKey
+    tags: TagDifference = NO_TAGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,26 @@ class RenameMember:
     before: Values
     digest: bytes
     key: AddressKey
+    tags: TagDifference = NO_TAGS
+
+
+@dataclass(frozen=True, slots=True)
+class TagMember:
+    """Our tags of a member whose fields are as the book says; touches neither fields nor status.
+
+    `releasing` where the contact does not fit: tags were switched off, and ours are to go.
+    """
+
+    contact_id: int
+    hash: SubscriberHash
+    email: str
+    values: Values
+    before: Tags
+    tags: TagDifference
+    status: MemberStatus
+    digest: bytes
+    key: AddressKey
+    releasing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +97,17 @@ class ReleaseMember:
     """Another step for the contact follows once this member is released."""
 
 
-Change = AddMember | UpdateMember | RenameMember | ReleaseMember
+Change = AddMember | UpdateMember | RenameMember | ReleaseMember | TagMember
+
+
+def tags_of(change: Change) -> TagDifference:
+    """The tags that a change is about; none for a release, which leaves tags as they are."""
+    return NO_TAGS if isinstance(change, ReleaseMember) else change.tags
+
+
+def owns(change: Change) -> bool:
+    """Whether the member is the contact's once the change is done: so it is but for releases."""
+    return not (isinstance(change, ReleaseMember) or (isinstance(change, TagMember) and change.releasing))
 
 
 def acts_on(change: Change) -> AddressKey:
@@ -85,6 +119,22 @@ def acts_on(change: Change) -> AddressKey:
             return change.key
         case _:
             return NO_ADDRESS
+
+
+def tags_follow(change: Change, member: ObservedMember) -> bool:
+    """Whether tags of a change that was applied are not seen on the member: they need a step of their own."""
+    return not isinstance(change, TagMember) and tags_of(change).left(member.tags)
+
+
+def tagged(change: TagMember) -> ObservedMember:
+    """The member with its tags changed, and otherwise as it was when the change was planned."""
+    return ObservedMember(
+        hash=change.hash,
+        email=change.email,
+        status=change.status,
+        values=change.values,
+        tags=change.tags.after(change.before),
+    )
 
 
 class Answer(enum.StrEnum):
@@ -132,6 +182,11 @@ class PlanCounts:
     updates: int = 0
     renames: int = 0
     releases: int = 0
+    tagged: int = 0
+    """Members of whom nothing but tags changes."""
+    tags_added: int = 0
+    tags_removed: int = 0
+    """Tags to put on and take off, of all members together."""
     answers: Counter[Answer] = field(default_factory=Counter)
     _sum: int = 0
 
@@ -146,6 +201,10 @@ class PlanCounts:
                     self.renames += 1
                 case ReleaseMember():
                     self.releases += 1
+                case TagMember():
+                    self.tagged += 1
+            self.tags_added += len(tags_of(change).add)
+            self.tags_removed += len(tags_of(change).remove)
             self._sum = (self._sum + _number(change)) % _MODULUS
         for skip in plan.skips:
             self.answers[skip.answer] += 1
@@ -157,7 +216,7 @@ class PlanCounts:
 
     @property
     def writes(self) -> int:
-        return self.adds + self.updates + self.renames + self.releases
+        return self.adds + self.updates + self.renames + self.releases + self.tagged
 
 
 _MODULUS = 1 << 128
@@ -166,5 +225,7 @@ _MODULUS = 1 << 128
 def _number(change: Change) -> int:
     """A number that stands for a change; a sum of them stands for a set, in whatever order."""
     extra = change.status_if_new.value if isinstance(change, AddMember) else ""
-    parts = (type(change).__name__, str(change.contact_id), change.hash, change.email, extra, *change.values)
+    parts = [type(change).__name__, str(change.contact_id), change.hash, change.email, extra, *change.values]
+    if tags := tags_of(change):
+        parts += ["tags", *tags.add, "", *tags.remove]
     return int.from_bytes(hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).digest())

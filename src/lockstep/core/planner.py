@@ -8,7 +8,8 @@ The rules, in the order in which they are asked:
    is there, not archived, not another contact's and not to be kept, is released
    first (S10): all of a contact that does not fit, the former ones of one that fits.
 3. A contact that fits owns the member at its address, and that member's
-   fields are made equal to the book's. Archived ones are left alone.
+   fields are made equal to the book's, then its tags under our prefix where
+   they are switched on. Archived ones are left alone.
 4. Nobody at its address: a member that the contact had under a former address
    is renamed where Mailchimp allows it, else the new address is added with a
    status that carries a “no” over (`consent`); a member that changed its own
@@ -44,8 +45,10 @@ from lockstep.core.plan import (
     ReleaseMember,
     RenameMember,
     Skip,
+    TagMember,
     UpdateMember,
 )
+from lockstep.core.tags import TagDifference, difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Slice:
     `observed` answers for the wanted, the synced and the sent key of each contact.
     `moved` holds, by contact, the member whose address was changed at
     Mailchimp since (found by `contact_key`).
+    `written` holds, by member, the tags that we wrote to it, or may have written.
     `silenced` names those of the slice's addresses (synced, sent to, of moved members) that some
     contact flags No Marketing: a member there is nobody's to keep Active.
     `receipts` holds, by contact, the store's own mark of what led to this look.
@@ -80,6 +84,7 @@ class Slice:
     silenced: frozenset[AddressKey] = frozenset()
     receipts: Mapping[int, int] = field(default_factory=dict)
     through: int = 0
+    written: Mapping[SubscriberHash, frozenset[str]] = field(default_factory=dict)
 
     def without(self, contact_ids: Set[int]) -> Slice:
         """The slice with some contacts left for later; what they claim stays claimed."""
@@ -93,7 +98,7 @@ class Slice:
         )
 
 
-_Step = AddMember | UpdateMember | RenameMember | ReleaseMember | Skip
+_Step = Change | Skip
 
 
 def make_plan(part: Slice, policy: Policy) -> Plan:
@@ -163,7 +168,11 @@ class _Planner:
             return self._release_left_behind(wanted, synced) or self._skip(
                 wanted, Answer.LEFT_OUT, forget=True
             )
-        return self._release_left_behind(wanted, synced) or self._skip(wanted, Answer.LEFT_OUT, member=former)
+        return (
+            self._release_left_behind(wanted, synced)
+            or self._clear_tags(wanted, synced, former)
+            or self._skip(wanted, Answer.LEFT_OUT, member=former)
+        )
 
     # --- contacts that fit --------------------------------------------------------------------
 
@@ -202,10 +211,13 @@ class _Planner:
         if member.archived:
             return self._skip(wanted, Answer.ARCHIVED, state=SyncState.ARCHIVED, member=member)
         differing = field_map.differing(member.values, wanted.values)
-        if not differing:
+        tags = self._tags(wanted, member)
+        if not differing and not tags:
             return self._skip(wanted, Answer.UNCHANGED, state=state_of(member), member=member)
         if _remembered(synced, wanted.digest, there=True):
             return self._skip(wanted, Answer.REFUSED_BEFORE, state=SyncState.FAILED, member=member)
+        if not differing:
+            return _tag_member(wanted, member, tags)
         return UpdateMember(
             contact_id=wanted.contact_id,
             hash=member.hash,
@@ -216,6 +228,7 @@ class _Planner:
             status=member.status,
             digest=wanted.digest,
             key=wanted.key,
+            tags=tags,
         )
 
     def _new_address(self, wanted: DesiredMember, synced: SyncedMember, former: ObservedMember) -> _Step:
@@ -230,6 +243,7 @@ class _Planner:
                 before=former.values,
                 digest=wanted.digest,
                 key=wanted.key,
+                tags=self._tags(wanted, former),
             )
         status = status_after_address_change(former.status, self.policy.new_status)
         if status is not None:
@@ -247,7 +261,27 @@ class _Planner:
             status_if_new=status,
             digest=wanted.digest,
             key=wanted.key,
+            tags=difference(wanted.tags, (), ()),
         )
+
+    # --- tags ---------------------------------------------------------------------------------
+
+    def _tags(self, wanted: DesiredMember, member: ObservedMember) -> TagDifference:
+        """What makes a member carry the contact's tags. Tags that a marketer put there stay (P2)."""
+        return difference(wanted.tags, member.tags, self.part.written.get(member.hash, ()))
+
+    def _clear_tags(
+        self, wanted: DesiredMember, synced: SyncedMember, former: ObservedMember | None
+    ) -> TagMember | None:
+        """Take off what we wrote, of a contact that does not fit, once tags are no longer wanted at all.
+
+        Otherwise a member that is left behind keeps its tags, as it keeps its fields (S10).
+        """
+        if wanted.tags is None or former is None or former.archived:
+            return None
+        tags = self._tags(wanted, former)
+        change = _tag_member(replace(wanted, key=synced.key, tags=()), former, tags) if tags else None
+        return None if change is None or _remembered(synced, change.digest) else change
 
     # --- whose member is it -------------------------------------------------------------------
 
@@ -368,6 +402,22 @@ class _Planner:
             member=member.hash if member else None,
             forget=forget,
         )
+
+
+def _tag_member(wanted: DesiredMember, member: ObservedMember, tags: TagDifference) -> TagMember:
+    digest = wanted.digest if wanted.fits else field_map.digest((member.hash, *tags.remove))
+    return TagMember(
+        contact_id=wanted.contact_id,
+        hash=member.hash,
+        email=member.email,
+        values=member.values,
+        before=member.tags or (),
+        tags=tags,
+        status=member.status,
+        digest=digest,
+        key=wanted.key,
+        releasing=not wanted.fits,
+    )
 
 
 def _remembered(synced: SyncedMember, digest: bytes, *, there: bool = False) -> bool:

@@ -52,6 +52,15 @@ class Audience(Protocol):
     async def write_one(self, change: Change, *, urgent: bool = False) -> Outcome:
         """One change in a call of its own; `Lost` is an outcome here, not an exception."""
 
+    async def write_tag(
+        self, tag: str, *, add: Sequence[str], remove: Sequence[str], urgent: bool = False
+    ) -> frozenset[str]:
+        """Put one tag on members with these addresses and take it off others, up to `BATCH` each way.
+
+        Touches nothing but the tag; makes the tag where there is none yet, and no member. Returns the
+        addresses that Mailchimp would not do it for. Raises as `write_batch` does.
+        """
+
     async def archive_stray(self, member: SubscriberHash) -> None:
         """Archive a member that an update of ours has just created by accident (the member had vanished)."""
 
@@ -107,7 +116,8 @@ class Store(Protocol):
     async def record_outcomes(self, outcomes: Sequence[Outcome], again: Sequence[int] = ()) -> None:
         """Move the synced state, and mark the contacts in `again`, in one transaction.
 
-        `Applied` stores the member in the mirror. A release leaves the contact's `key` as it
+        `Applied` stores the member in the mirror; of a `TagMember` only its tags, and what was
+        taken off is no longer remembered as written. A release leaves the contact's `key` as it
         is and empties its digest; any other change makes its key the contact's, and ends
         refusal, `asked` and `sent_key`. `Refused` stores the refusal with the change's digest
         and address, and ends `asked`. `Stale` and `Lost` leave the contact uncertain, so

@@ -34,8 +34,20 @@ from lockstep.core.outcome import (
     Refused,
     Stale,
 )
-from lockstep.core.plan import Answer, Change, Plan, ReleaseMember, RenameMember, Skip, UpdateMember
+from lockstep.core.plan import (
+    Answer,
+    Change,
+    Plan,
+    ReleaseMember,
+    RenameMember,
+    Skip,
+    TagMember,
+    UpdateMember,
+    tagged,
+    tags_follow,
+)
 from lockstep.core.ports import BATCH, Audience, BatchChange, Store
+from lockstep.core.tagging import TagTally, calls_by_tag, is_cheaper_by_tag
 
 STALE_ROUNDS = 3
 """How often one contact's plan may turn out stale in one run before it is shown as failed."""
@@ -101,8 +113,14 @@ class Sender:
         urgent = len(changes) <= self.limits.urgent_up_to
         few = len(changes) <= self.limits.singles_up_to
         together: list[BatchChange] = []
+        tagging = [change for change in changes if isinstance(change, TagMember)]
+        if not few and is_cheaper_by_tag(tagging):
+            contacts = tuple(change.contact_id for change in tagging)
+            members = tuple(change.hash for change in tagging)
+            calls.append(Call(tagging, contacts, members, urgent, partial(self._send_tags, tagging, urgent)))
+            changes = [change for change in changes if not isinstance(change, TagMember)]
         for change in changes:
-            if few or not batches or isinstance(change, RenameMember):
+            if few or not batches or isinstance(change, RenameMember | TagMember):
                 send = partial(self._send_one, change, urgent)
                 calls.append(Call((change,), (change.contact_id,), _members(change), urgent, send))
             else:
@@ -172,6 +190,41 @@ class Sender:
             raise
         await self._send_batch(batch[middle:], urgent)
 
+    async def _send_tags(self, changes: Sequence[TagMember], urgent: bool) -> None:
+        """Tag by tag; members for whom that was refused singly, in calls that say why.
+
+        Whatever ends this early, what was confirmed is recorded.
+        """
+        tally = TagTally(changes)
+        try:
+            for call in calls_by_tag(changes):
+                await self.stop_if_asked()
+                try:
+                    refused = await self.audience.write_tag(
+                        call.tag, add=call.add, remove=call.remove, urgent=urgent
+                    )
+                    tally.confirm(call, refused)
+                except AnswerLost:
+                    tally.lose(call)
+                except BatchRefused:
+                    pass  # each member's own call will tell
+        except _NOTHING_SENT:
+            await self._record_tags(tally)
+            await self.leave(tally.rest)
+            raise
+        await self._record_tags(tally)
+        rest = tally.rest
+        for position, change in enumerate(rest):
+            try:
+                await self._send_one(change, urgent)
+            except _NOTHING_SENT:
+                await self.leave(rest[position + 1 :])
+                raise
+
+    async def _record_tags(self, tally: TagTally) -> None:
+        done = [Applied(change, tagged(change)) for change in tally.done]
+        await self._record([*done, *(Lost(change) for change in tally.unanswered)])
+
     async def leave(self, changes: Sequence[Change]) -> None:
         """Nothing was sent for these: they are simply still to do."""
         again = [change.contact_id for change in changes]
@@ -215,7 +268,7 @@ class Sender:
                     self._went_unanswered(change.contact_id)
                     again.append(change.contact_id)
                 case Applied() | Refused():
-                    if isinstance(change, ReleaseMember) and change.look_again:
+                    if _another_step_follows(outcome):
                         again.append(change.contact_id)
                     elif isinstance(outcome, Applied) and not _is_as_wanted(outcome):
                         # Somebody changed a field of ours since we looked; but this is no contest.
@@ -237,9 +290,18 @@ def _is_as_wanted(outcome: Applied) -> bool:
     """Whether the member is as the change meant it to be, also in the fields that were not sent
     because they did not differ when we looked."""
     change, values = outcome.change, outcome.member.values
+    if isinstance(change, TagMember):
+        return True  # its answer tells of no field
     if isinstance(change, ReleaseMember):
         return field_map.released(values) == values
     return values == change.values
+
+
+def _another_step_follows(outcome: Applied | Refused) -> bool:
+    change = outcome.change
+    if isinstance(change, ReleaseMember):
+        return change.look_again
+    return isinstance(outcome, Applied) and tags_follow(change, outcome.member)
 
 
 def _looks(skips: Sequence[Skip], written: Set[SubscriberHash]) -> Iterable[Sequence[Skip]]:

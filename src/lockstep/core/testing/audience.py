@@ -19,8 +19,9 @@ from lockstep.core.identity import AddressKey, SubscriberHash, address_key, subs
 from lockstep.core.member import MemberStatus, ObservedMember, Values
 from lockstep.core.observation import ABSENT, UNKNOWN, Observation, Present
 from lockstep.core.outcome import ONLY_NEWCOMERS, Applied, Lost, Outcome, Refusal, RefusalKind, Refused, Stale
-from lockstep.core.plan import AddMember, Change, RenameMember
+from lockstep.core.plan import AddMember, Change, RenameMember, TagMember, tagged, tags_of
 from lockstep.core.ports import BATCH, BatchChange
+from lockstep.core.tags import TagRule
 from lockstep.core.testing.clock import ManualClock
 from lockstep.core.testing.crash import Pulse
 
@@ -73,6 +74,10 @@ class MemoryMember:
     fields: dict[str, str] = field(default_factory=dict)
     """Merge fields by tag: ours and others'."""
     tags: frozenset[str] = frozenset()
+    by_hand: set[str] = field(default_factory=set)
+    """Tags that a marketer put there."""
+    ours: set[str] = field(default_factory=set)
+    """Tags that we wrote and did not take off since, in lower case, wherever they went meanwhile."""
     archived: bool = False
     unsubscribed_by: str = ""
     """`person` or `admin`; '' for everybody else."""
@@ -85,7 +90,7 @@ class MemoryMember:
 
 @dataclass(frozen=True, slots=True)
 class AudienceCall:
-    """One call that reached the audience: `observe`, `look`, `batch`, `one` or `archive`."""
+    """One call that reached the audience: `observe`, `look`, `batch`, `one`, `tag` or `archive`."""
 
     kind: str
     changes: tuple[Change, ...] = ()
@@ -93,7 +98,7 @@ class AudienceCall:
 
     @property
     def writes(self) -> bool:
-        return self.kind in ("batch", "one", "archive")
+        return self.kind in ("batch", "one", "tag", "archive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,12 @@ class MemoryAudience:
     slowness: int = 0
     """Beats that a write waits before it takes effect, and that any answer waits before it comes."""
     keeps_status: bool = True
+    tag_rule: TagRule | None = None
+    """Which tags are ours; None where tags are none of our business, and are not told."""
+    batch_tags: bool = True
+    """Whether a batch call writes tags, and tells them in its answer."""
+    robbed: list[str] = field(default_factory=list)
+    """Tags that we took off though a marketer had put them there; must stay empty (P2)."""
     members: dict[SubscriberHash, MemoryMember] = field(default_factory=dict)
     forgotten: set[SubscriberHash] = field(default_factory=set)
     refuse: dict[AddressKey, RefusalKind] = field(default_factory=dict)
@@ -188,6 +199,20 @@ class MemoryAudience:
             raise ValueError("That address is in the audience already.")
         self._rename(member, new)
         self._touch(member)
+
+    def put_tag(self, email: str, name: str) -> None:
+        """A marketer tags a member by hand; nothing tells of it (contract 8)."""
+        member = self.there(email)
+        if _held(member, name) is None:
+            member.tags |= {name}
+            if name.casefold() not in member.ours:
+                member.by_hand.add(name)
+
+    def take_tag(self, email: str, name: str) -> None:
+        """A marketer takes a tag off by hand."""
+        member = self.there(email)
+        member.tags -= {_held(member, name) or name}
+        member.by_hand.discard(name)
 
     def set_field(self, email: str, tag: str, value: str) -> None:
         member = self.there(email)
@@ -261,6 +286,28 @@ class MemoryAudience:
             except AnswerLost:
                 return Lost(change)
 
+    async def write_tag(
+        self, tag: str, *, add: Sequence[str], remove: Sequence[str], urgent: bool = False
+    ) -> frozenset[str]:
+        if len(add) > BATCH or len(remove) > BATCH:
+            raise ValueError("A call takes up to 500 addresses each way.")
+        hashes = tuple(subscriber_hash(address_key(email)) for email in (*add, *remove))
+        refused: set[str] = set()
+
+        def write() -> list[Outcome]:
+            for email in (*add, *remove):
+                raw = self.member(email)
+                if raw is None or address_key(email) in self.refuse:
+                    refused.add(email)
+                elif email in add:
+                    self._tag(raw, tag)
+                else:
+                    self._untag(raw, tag)
+            return []
+
+        await self._written(AudienceCall("tag", members=hashes), write)
+        return frozenset(refused)
+
     async def archive_stray(self, member: SubscriberHash) -> None:
         await self._begin("write", AudienceCall("archive", members=(member,)))
         raw = self.members.get(member)
@@ -310,6 +357,8 @@ class MemoryAudience:
         raw = self.members.get(change.hash)
         if isinstance(change, RenameMember):
             return self._write_rename(change, raw, refusal)
+        if isinstance(change, TagMember):
+            return self._write_tags(change, raw, refusal)
         if raw is not None and raw.archived and not batch and not isinstance(change, AddMember):
             return Stale(change, "Archived members cannot be patched.")  # contract 4.4
         if raw is not None:
@@ -318,6 +367,7 @@ class MemoryAudience:
             only = None if isinstance(change, AddMember) else change.differing
             raw.fields |= self.field_map.merge_fields(change.values, only)
             self._touch(raw)
+            self._tag_in_batch(change, raw, batch=batch)
             return Applied(change, self._observed(raw, poor=batch))
         if not batch and not isinstance(change, AddMember):
             return Stale(change, "Resource Not Found")
@@ -326,6 +376,7 @@ class MemoryAudience:
         status = change.status_if_new if isinstance(change, AddMember) else IF_VANISHED
         fields = self.field_map.merge_fields(change.values)
         made = self._make(change.email, _STATUS[status], "us", fields)
+        self._tag_in_batch(change, made, batch=batch)
         return Applied(change, self._observed(made, poor=batch), created=True)
 
     def _write_rename(
@@ -344,6 +395,38 @@ class MemoryAudience:
         raw.fields |= self.field_map.merge_fields(change.values, differing(change.before, change.values))
         self._touch(raw)
         return Applied(change, self._observed(raw))
+
+    def _write_tags(self, change: TagMember, raw: MemoryMember | None, refusal: Refusal | None) -> Outcome:
+        """Archived members too; the answer tells nothing (contract 10)."""
+        if raw is None:
+            return Stale(change, "Resource Not Found")
+        if refusal is not None:
+            return Refused(change, refusal)
+        for name in change.tags.add:
+            self._tag(raw, name)
+        for name in change.tags.remove:
+            self._untag(raw, name)
+        return Applied(change, tagged(change))
+
+    def _tag_in_batch(self, change: Change, raw: MemoryMember, *, batch: bool) -> None:
+        if batch and self.batch_tags:
+            for name in tags_of(change).add:
+                self._tag(raw, name)
+
+    def _tag(self, raw: MemoryMember, name: str) -> None:
+        if _held(raw, name) is None:
+            raw.tags |= {name}
+        raw.ours.add(name.casefold())
+        raw.by_hand = {hand for hand in raw.by_hand if hand.casefold() != name.casefold()}
+
+    def _untag(self, raw: MemoryMember, name: str) -> None:
+        held = _held(raw, name)
+        raw.ours.discard(name.casefold())
+        if held is None:
+            return
+        if held in raw.by_hand:
+            self.robbed.append(f"{held} of {raw.key}")
+        raw.tags -= {held}
 
     def _refusal(self, change: Change) -> Refusal | None:
         key = address_key(change.email)
@@ -391,8 +474,16 @@ class MemoryAudience:
             contact_key=raw.contact_key,
             rating=2,
             last_changed=raw.changed.isoformat() if raw.changed else "",
+            tags=None if self.tag_rule is None else self.tag_rule.ours(raw.tags),
         )
-        return replace(seen, contact_key="", rating=0) if poor else seen
+        if not poor:
+            return seen
+        return replace(seen, contact_key="", rating=0, tags=seen.tags if self.batch_tags else None)
+
+
+def _held(member: MemoryMember, name: str) -> str | None:
+    """The spelling in which a member carries a tag; case is no difference (contract 10)."""
+    return next((tag for tag in member.tags if tag.casefold() == name.casefold()), None)
 
 
 _STATUS = {status: MemberStatus(status.value) for status in NewStatus}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lockstep.core import field_map
 from lockstep.core.identity import NO_ADDRESS, AddressKey, address_key
 from lockstep.core.member import DesiredMember, Reason, Values
+from lockstep.core.tags import TagRule
 
 
 @dataclass(slots=True)
@@ -36,6 +37,10 @@ class MemoryBook:
     contacts: dict[int, BookContact] = field(default_factory=dict)
     groups: frozenset[str] | None = None
     chosen: dict[AddressKey, int] = field(default_factory=dict)
+    tag_rule: TagRule | None = None
+    """Which tags become tags at Mailchimp; None where they don't."""
+    clear_tags: bool = False
+    """Tags were switched off, and what we wrote is to go."""
     _created: int = 0
 
     def add(
@@ -85,14 +90,21 @@ class BookView:
         """What the book says of a contact; DELETED where it is not in the book any more."""
         contact = self.book.contacts.get(contact_id)
         if contact is None:
-            return DesiredMember(contact_id, "", NO_ADDRESS, Reason.DELETED)
+            return DesiredMember(contact_id, "", NO_ADDRESS, Reason.DELETED, tags=self._no_tags)
         reason = self._reason(contact)
         if reason is Reason.FITS and self._winner(contact.key) != contact.contact_id:
             reason = Reason.DUPLICATE
         if reason is not Reason.FITS:
-            return DesiredMember(contact_id, contact.email, contact.key, reason)
+            return DesiredMember(contact_id, contact.email, contact.key, reason, tags=self._no_tags)
         values = values_of(contact)
-        return DesiredMember(contact_id, contact.email, contact.key, reason, values, field_map.digest(values))
+        rule = self.book.tag_rule
+        tags = rule.wanted(contact_tags=contact.tags) if rule else self._no_tags
+        digest = field_map.digest((*values, *(tags or ())))
+        return DesiredMember(contact_id, contact.email, contact.key, reason, values, digest, tags)
+
+    @property
+    def _no_tags(self) -> tuple[str, ...] | None:
+        return () if self.book.clear_tags and self.book.tag_rule is None else None
 
     def _reason(self, contact: BookContact) -> Reason:
         """The first reason that holds, duplicates left aside."""

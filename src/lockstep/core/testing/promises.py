@@ -42,6 +42,10 @@ class AudienceMember:
     status: MemberStatus
     values: Values
     contact_key: str = ""
+    tags: frozenset[str] = frozenset()
+    """Tags under our prefix; none where tags are not switched on."""
+    by_hand: frozenset[str] = frozenset()
+    """Those that a marketer put there, and we never wrote."""
 
     @property
     def archived(self) -> bool:
@@ -69,6 +73,7 @@ def broken_promises(
     return [
         *_nobody_flagged(members, frozenset(flagged) - no),
         *_in_step(answers, world),
+        *_tags_in_step(answers, world, no),
         *_nobody_left_behind(answers, members, world, no),
         *_truthful(answers, world),
         *_counts_add_up(answers),
@@ -154,6 +159,26 @@ def _in_step(answers: Sequence[ContactAnswer], world: _World) -> list[str]:
                 for index in field_map.differing(member.values, answer.desired.values)
             ]
             wrong.append(f"P3: {answer.name} differs at Mailchimp in {', '.join(tags)}.")
+    return wrong
+
+
+def _tags_in_step(
+    answers: Sequence[ContactAnswer], world: _World, refused: frozenset[AddressKey]
+) -> list[str]:
+    """A member carries the contact's tags, and of others under our prefix only what a marketer put there."""
+    wrong: list[str] = []
+    for answer in answers:
+        wanted = answer.desired.tags
+        if wanted is None or answer.state not in (SyncState.SYNCED, SyncState.UNSUBSCRIBED):
+            continue
+        member = _own(answer, world)
+        if member is None or member.key in refused:
+            continue
+        there, hand, book = ({name.casefold() for name in s} for s in (member.tags, member.by_hand, wanted))
+        if book - there:
+            wrong.append(f"P3: {answer.name} lacks the tags {sorted(book - there)} at Mailchimp.")
+        if there - book - hand:
+            wrong.append(f"P3: {answer.name} still has our tags {sorted(there - book - hand)} at Mailchimp.")
     return wrong
 
 

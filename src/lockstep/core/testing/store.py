@@ -18,7 +18,19 @@ from lockstep.core.member import (
 )
 from lockstep.core.observation import ABSENT, UNKNOWN, Observation, Present, Unknown
 from lockstep.core.outcome import Applied, Lost, NotTried, Outcome, Refused, Stale
-from lockstep.core.plan import Answer, Change, Plan, ReleaseMember, RenameMember, Skip, acts_on
+from lockstep.core.plan import (
+    Answer,
+    Change,
+    Plan,
+    ReleaseMember,
+    RenameMember,
+    Skip,
+    TagMember,
+    acts_on,
+    owns,
+    tags_follow,
+    tags_of,
+)
 from lockstep.core.planner import Slice
 from lockstep.core.ports import Control
 from lockstep.core.testing.book import BookView, MemoryBook, contact_named_by
@@ -49,6 +61,8 @@ class MemoryStore:
     records: dict[int, Record] = field(default_factory=dict)
     mirror: dict[SubscriberHash, ObservedMember | None] = field(default_factory=dict)
     """None for a member that was looked for and is not there."""
+    written: dict[SubscriberHash, frozenset[str]] = field(default_factory=dict)
+    """Tags that we wrote to a member, or may have written."""
     complete: bool = False
     """Whether a reading of the whole audience ever came to its end."""
     stop: bool = False
@@ -163,6 +177,11 @@ class MemoryStore:
             synced={c: self.records[c].synced for c in ids if c in self.records},
             observed=observed,
             moved=moved,
+            written={
+                member: self.written[member]
+                for member in (*observed, *(m.hash for m in moved.values()))
+                if self.written.get(member)
+            },
             claimed=frozenset(self._claimed(view, keys, inside)),
             silenced=frozenset(
                 c.key for c in self.book.contacts.values() if c.no_marketing and c.key in keys
@@ -239,8 +258,10 @@ class MemoryStore:
         record = self._record(wanted)
         record.state = SyncState.PENDING if wanted.fits else None
         record.synced = replace(record.synced, uncertain=True, key=record.synced.key or acts_on(change))
-        if not isinstance(change, ReleaseMember):
+        if owns(change):
             record.synced = replace(record.synced, sent_key=change.key)
+        if tags := tags_of(change).add:
+            self.written[change.hash] = self.written.get(change.hash, frozenset()) | set(tags)
 
     def _record_skip(self, wanted: DesiredMember, skip: Skip) -> None:
         record = self._record(wanted)
@@ -291,9 +312,19 @@ class MemoryStore:
 
     def _record_applied(self, record: Record, outcome: Applied) -> None:
         change, member = outcome.change, outcome.member
+        if isinstance(change, TagMember):
+            self.written[change.hash] = self.written.get(change.hash, frozenset()) - set(change.tags.remove)
+            known = self.mirror.get(change.hash)
+            if known is not None:
+                member = replace(known, tags=change.tags.after(known.tags or ()))
+            if change.releasing:
+                self._remember(member)
+                record.synced = replace(record.synced, uncertain=False)
+                return
         if isinstance(change, RenameMember):
             former = self.mirror.get(change.hash)
             self.mirror[change.hash] = None
+            self._carry_tags(change.hash, member.hash)
             if former is not None and not member.contact_key:
                 member = replace(member, contact_key=former.contact_key)
         member = self._remember(member)
@@ -304,7 +335,15 @@ class MemoryStore:
             record.synced.contact_id, change.key, change.digest, contact_key=member.contact_key
         )
         record.member = member.hash
-        record.state = state_of(member) if record.reason is Reason.FITS else None
+        left = tags_follow(change, outcome.member)
+        record.state = None
+        if record.reason is Reason.FITS:
+            record.state = SyncState.PENDING if left else state_of(member)
+
+    def _carry_tags(self, before: SubscriberHash, after: SubscriberHash) -> None:
+        """A member goes on under another address, and so does what we wrote to it."""
+        if tags := self.written.pop(before, None):
+            self.written[after] = self.written.get(after, frozenset()) | tags
 
     async def record_observed(self, members: Sequence[ObservedMember]) -> None:
         await self.pulse()
@@ -336,6 +375,7 @@ class MemoryStore:
         before = self._where.get(member.contact_key) if member.contact_key else None
         if before is not None and before != member.hash and self.mirror.get(before) is not None:
             self._record_absent(before, links)
+            self._carry_tags(before, member.hash)
         member = self._remember(member)
         for contact_id in links.get(member.hash, ()):
             record = self.records[contact_id]
@@ -357,6 +397,8 @@ class MemoryStore:
         known = self.mirror.get(member.hash)
         if known is not None and not member.contact_key:
             member = replace(member, contact_key=known.contact_key, web_id=known.web_id, rating=known.rating)
+        if known is not None and member.tags is None:
+            member = replace(member, tags=known.tags)
         self.mirror[member.hash] = member
         if member.contact_key:
             self._where[member.contact_key] = member.hash
@@ -429,4 +471,4 @@ def _refused_for(synced: SyncedMember, digest: bytes) -> bool:
 
 def _shown(member: ObservedMember) -> tuple[object, ...]:
     """What a difference of makes contacts be looked at again."""
-    return (member.email, member.status, member.values)
+    return (member.email, member.status, member.values, member.tags)

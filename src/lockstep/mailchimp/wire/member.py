@@ -147,6 +147,8 @@ class BatchSubscribed(Reply, frozen=True, kw_only=True):
     last_changed: str = ""
     contact_id: str = ""
     web_id: int = 0
+    tags_count: int = 0
+    tags: list[MemberTag] | None = None
 
 
 class BatchError(Reply, frozen=True, kw_only=True):
