@@ -114,6 +114,11 @@ SETTINGS: tuple[Setting, ...] = (
         "The time zone that dates are shown in, such as `Europe/Berlin`.",
     ),
     Setting(
+        "LOCKSTEP_API_RATE",
+        "600",
+        "Calls a minute that one access token may make on average; a sixth of that at once.",
+    ),
+    Setting(
         "LOCKSTEP_LOG_LEVEL",
         "INFO",
         "DEBUG, INFO, WARNING or ERROR. Logs go to stderr, one `key=value` line per event, with our ids and "

@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "lockstep.apps.book",
     "lockstep.apps.connections",
     "lockstep.apps.sync",
+    "lockstep.apps.integrations",
 ]
 
 MIDDLEWARE = [
@@ -233,6 +234,11 @@ MAILCHIMP_CLIENT_ID = _environment.text("MAILCHIMP_CLIENT_ID")
 MAILCHIMP_CLIENT_SECRET = _environment.text("MAILCHIMP_CLIENT_SECRET")
 #: Origin that replaces every data centre's, or empty.
 MAILCHIMP_API_BASE_OVERRIDE = _environment.text("MAILCHIMP_API_BASE_OVERRIDE").rstrip("/")
+
+# --- Other systems --------------------------------------------------------------------------------
+
+#: Calls a minute that one access token may make, on average.
+LOCKSTEP_API_RATE = _environment.number("LOCKSTEP_API_RATE")
 
 # --- Logs -----------------------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from django.urls import include, path
 
+from lockstep.api.application import api
 from lockstep.project.health import healthz
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("api/v1/", api.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("lockstep.web.urls")),
 ]

@@ -16,7 +16,7 @@ from lockstep.apps.book.queries.filters import (
 )
 from lockstep.apps.book.queries.history import FIELD_LABELS, history_page
 from lockstep.apps.book.queries.imports import first_refusals, recent_imports
-from lockstep.apps.book.queries.lists import list_values, reps, sidebar_counts, tags
+from lockstep.apps.book.queries.lists import list_values, reps, reps_by_email, sidebar_counts, tags
 from lockstep.apps.book.queries.paging import Page
 from lockstep.apps.book.queries.rows import (
     Address,
@@ -60,6 +60,7 @@ __all__ = [
     "list_values",
     "recent_imports",
     "reps",
+    "reps_by_email",
     "sidebar_counts",
     "tags",
 ]

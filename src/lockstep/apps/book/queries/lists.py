@@ -86,6 +86,15 @@ def reps(actor: Actor) -> tuple[ChoiceRow, ...]:
     )
 
 
+def reps_by_email(actor: Actor) -> dict[str, int]:
+    """User ids of everybody with a seat, by e-mail address in lower case; one query."""
+    actor.require(Permission.VIEW_BOOK)
+    seats = Seat.objects.filter(company=actor.company)
+    if actor.own_clients_only:
+        seats = seats.filter(user=actor.user)
+    return {email.lower(): user_id for user_id, email in seats.values_list("user_id", "user__email")}
+
+
 def sidebar_counts(actor: Actor) -> SidebarCounts:
     """How many clients and contacts the actor can see; two queries."""
     return SidebarCounts(clients=clients_of(actor).count(), contacts=contacts_of(actor).count())

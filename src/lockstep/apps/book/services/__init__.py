@@ -27,11 +27,13 @@ from lockstep.apps.book.services.list_values import (
     retire_list_value,
 )
 from lockstep.apps.book.services.tags import delete_tag, ensure_tags, merge_tags, rename_tag
+from lockstep.apps.book.services.upserts import Upserted, upsert_client, upsert_contact
 
 __all__ = [
     "AddressValues",
     "ClientValues",
     "ContactValues",
+    "Upserted",
     "add_list_value",
     "add_starting_values",
     "contacts_csv",
@@ -53,4 +55,6 @@ __all__ = [
     "set_client_active",
     "set_contact_active",
     "set_no_marketing",
+    "upsert_client",
+    "upsert_contact",
 ]

@@ -9,6 +9,7 @@ from lockstep.apps.sync.queries.left_out import LeftOutPage, LeftOutRow, left_ou
 from lockstep.apps.sync.queries.members import MemberPage, MemberRow, every_member, members
 from lockstep.apps.sync.queries.plans import PlanPage, every_plan_row, plan_rows
 from lockstep.apps.sync.queries.progress import Pulse, RunProgress, pulse, run_progress, runs
+from lockstep.apps.sync.queries.standings import Standing, connection_of, standings, visible_connections
 
 __all__ = [
     "ContactSync",
@@ -23,7 +24,9 @@ __all__ = [
     "Pulse",
     "ReasonCounts",
     "RunProgress",
+    "Standing",
     "client_figures",
+    "connection_of",
     "contact_sync",
     "duplicates",
     "every_member",
@@ -37,5 +40,7 @@ __all__ = [
     "reason_counts",
     "run_progress",
     "runs",
+    "standings",
     "state_counts",
+    "visible_connections",
 ]

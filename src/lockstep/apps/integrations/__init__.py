@@ -1,0 +1,1 @@
+"""What other systems come in by: access tokens, their scopes, allowance and idempotent answers."""
