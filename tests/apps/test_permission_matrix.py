@@ -25,6 +25,7 @@ from lockstep.apps.book.models import ListValue
 from lockstep.apps.book.services import imports
 from lockstep.apps.connections import services as connections
 from lockstep.apps.connections.preferences import Preferences
+from lockstep.apps.integrations import services as integrations
 from lockstep.apps.sync import services as sync
 from lockstep.core.consent import NewStatus
 from lockstep.core.member import SyncState
@@ -53,6 +54,8 @@ class Here:
         self.tag, self.other_tag = self.lists.contact_tag.pk, self.others.contact_tag.pk
         self.on, self.off = self.window.on, self.window.off
         self.account = self.window.on.account
+        made, _ = integrations.create_token(self.admin.actor(), name="CRM", scopes=["book:read"], days=1)
+        self.token = made.pk
 
 
 def table() -> io.BytesIO:
@@ -73,6 +76,16 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
     "book.restore_client": (
         MANAGERS,
         lambda a, h: book.restore_client(a, client_id=h.part.deleted_client.pk),
+    ),
+    "book.upsert_client": (
+        EDITORS,
+        lambda a, h: book.upsert_client(a, external_id="k", values={"name": "New too"}),
+    ),
+    "book.upsert_contact": (
+        EDITORS,
+        lambda a, h: book.upsert_contact(
+            a, external_id="c", values={"client_id": h.client, "email": "n@a.example"}
+        ),
     ),
     "book.save_contact": (EDITORS, lambda a, h: book.save_contact(a, client_id=h.client, first_name="New")),
     "book.set_contact_active": (
@@ -154,6 +167,14 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
     "sync.refresh": (ADMINS, lambda a, h: sync.refresh(a, h.on)),
     "sync.retry": (ADMINS, lambda a, h: sync.retry(a, h.on, states=[SyncState.FAILED])),
     "sync.confirm_guards": (ADMINS, lambda a, h: sync.confirm_guards(a, h.window.runs["waiting"])),
+    "integrations.create_token": (
+        ADMINS,
+        lambda a, h: integrations.create_token(a, name="CRM", scopes=["book:read"], days=1),
+    ),
+    "integrations.revoke_token": (
+        ADMINS,
+        lambda a, h: integrations.revoke_token(a, token_id=h.token),
+    ),
     "sync.dismiss_waiting": (ADMINS, lambda a, h: sync.dismiss_waiting(a, h.on)),
 }
 
@@ -164,6 +185,10 @@ ASK_NOBODY = {
     "book.add_starting_values": "the birth of a company",
     "book.email_is_valid": "decides about a text, reads no row",
     "book.ensure_tags": "other services, after they asked",
+    "integrations.answer_once": "the API, after the token was checked",
+    "integrations.forget_answers": "a timer",
+    "integrations.grant": "finds out who calls",
+    "integrations.spend_call": "the API, after the token was checked",
     "connections.find_connection": "a look-up within the actor's company; the caller asks",
     "connections.note_broken": "records what Mailchimp said",
     "imports.delete_old_files": "a timer",
@@ -178,6 +203,7 @@ PACKAGES = {
     "imports": "lockstep.apps.book.services.imports",
     "connections": "lockstep.apps.connections.services",
     "sync": "lockstep.apps.sync.services",
+    "integrations": "lockstep.apps.integrations.services",
 }
 
 
@@ -255,10 +281,12 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
     free = {
         "accounts.add_user",
         "book.save_client",
+        "book.upsert_client",
         "book.contacts_csv",
         "book.add_list_value",
         "imports.upload_import",
         "imports.start_import",
+        "integrations.create_token",
         "connections.begin_oauth",
         "connections.finish_oauth",
         "connections.connect_api_key",
@@ -278,6 +306,7 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
             found[verb] = "nothing said"
     assert found == {
         "book.save_contact": "invalid",
+        "book.upsert_contact": "invalid",
         "book.reorder_list_values": "invalid",
         "sync.dismiss_waiting": "nothing said",
     }
