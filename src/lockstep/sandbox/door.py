@@ -10,6 +10,8 @@ import socket
 import struct
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -198,12 +200,20 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(chunks)
 
 
+@lru_cache(maxsize=1024)
+def _pairs(part: str) -> list[tuple[str, str]]:
+    """Name and value of one part of a query, if it has any; callers repeat the long ones all the time."""
+    return parse_qsl(part, keep_blank_values=True)
+
+
 def _request(scope: Scope, body: bytes) -> Request:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1").partition("?")[0]
     client = scope.get("client")
     host = headers.get("host", "sandbox")
-    query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
+    query = dict(
+        chain.from_iterable(map(_pairs, scope.get("query_string", b"").decode("latin-1").split("&")))
+    )
     return Request(
         method=scope["method"],
         path=path.removeprefix("/3.0"),

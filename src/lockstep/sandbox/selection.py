@@ -7,6 +7,7 @@ an unknown path in `fields` is refused, an unknown one in `exclude_fields` is no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from . import problems
@@ -53,7 +54,7 @@ class Selection:
             if key not in known:
                 raise problems.requested_fields_invalid()
             inner = known[key]
-            if inner is not None and any(name not in set(inner) for name in below):
+            if below and inner is not None and not below.keys() <= frozenset(inner):
                 raise problems.requested_fields_invalid()
 
     def apply(self, document: Any) -> Any:
@@ -70,6 +71,7 @@ class Selection:
 EVERYTHING = Selection()
 
 
+@lru_cache(maxsize=256)
 def parse_selection(fields: str | None, exclude_fields: str | None) -> Selection:
     """The selection that two query parameters describe; raises Problem if both are given."""
     if fields and exclude_fields:

@@ -246,9 +246,9 @@ def _kill(world: World, event: Event) -> str:
     worker = world.workers[event.one % 2]
     if worker.dead:
         return NOTHING
-    busy = world.desk.holder
+    busy = world.jobs.holder
     if event.chance < 0.7 and busy in world.workers:
-        worker = busy  # type: ignore[assignment]
+        worker = busy
     worker.kill_at = 1 + event.two % (8 if event.two % 3 else 90)
     return f"bad luck: {worker.name} will be killed at its effect {worker.kill_at} from now"
 
@@ -256,8 +256,8 @@ def _kill(world: World, event: Event) -> str:
 def _freeze(world: World, event: Event) -> str:
     """The whole process stands still, longer than others believe that it lives, and then goes on."""
     worker = world.workers[event.one % 2]
-    if world.desk.holder in world.workers:
-        worker = world.desk.holder  # type: ignore[assignment]
+    if world.jobs.holder in world.workers:
+        worker = world.jobs.holder
     seconds = 5 + event.two % 60
     worker.frozen_until = world.loop.time() + seconds
     world.freezes += 1

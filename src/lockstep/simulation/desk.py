@@ -88,10 +88,6 @@ class Desk:
     deliveries: list[Delivery] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
     heeded_opt_outs: set[int] = field(default_factory=set)
-    # The lock: one job of the account runs, one may wait.
-    queued: bool = False
-    holder: object | None = None
-    heard_at: float = 0.0
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     # --- what people ask for --------------------------------------------------------------------

@@ -87,13 +87,13 @@ class Network:
         back: float,
     ) -> None:
         try:
-            await asyncio.sleep(there)
+            await self.loop.pause(there)
             try:
                 reply = await self.server.send(request)
             finally:
                 self.under_way -= 1
             self.tell(f"  #{number} answered {reply.status}")
-            await asyncio.sleep(back)
+            await self.loop.pause(back)
             if not answer.done():
                 answer.set_result(reply)
         except MailchimpError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -84,7 +83,7 @@ def play(history: History) -> Result:
 
 async def _let_happen(world: World, result: Result) -> None:
     for event in result.history.events:
-        await asyncio.sleep(event.after + WAITS.get(event.kind, 0.0))
+        await world.loop.pause(event.after + WAITS.get(event.kind, 0.0))
         words = do(world, event)
         if words:
             world.tell(f"[{event.number}] {words}")
@@ -98,7 +97,7 @@ async def _come_to_rest(world: World, result: Result) -> None:
     if not await _rest(world, result):
         return
     if world.desk.is_live:
-        await asyncio.sleep(POLLED_WITHIN)
+        await world.loop.pause(POLLED_WITHIN)
         if not await _rest(world, result):
             return
         if not ONLY_AN_AUDIT_TELLS & {result.history.kinds[number] for number, _ in result.happened}:
@@ -141,7 +140,7 @@ async def _rest(world: World, result: Result) -> bool:
     """Wait until there is nothing left to do; False, with a broken promise, when that never comes."""
     until = world.loop.time() + PATIENCE
     while world.loop.time() < until:
-        await asyncio.sleep(0.5)
+        await world.loop.pause(0.5)
         if world.desk.waiting_run() is not None:
             world.tell(f"quiet: the plan is right ({world.desk.confirm()})")
             world.wake()

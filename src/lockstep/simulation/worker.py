@@ -34,6 +34,7 @@ from lockstep.core.testing import Killed
 from lockstep.mailchimp.api import MailchimpAPI
 from lockstep.mailchimp.throttle import Gate
 from lockstep.simulation.desk import OPEN, Desk, Mode, Run, RunKind, RunState
+from lockstep.simulation.jobs import Jobs
 from lockstep.simulation.loop import Group, SimulatedLoop
 from lockstep.simulation.network import Network, Wire
 from lockstep.simulation.store import WorkerStore
@@ -41,6 +42,8 @@ from lockstep.simulation.store import WorkerStore
 EPOCH = datetime(2026, 1, 5, 9, tzinfo=UTC)
 CHECK_WEBHOOK_EVERY = timedelta(hours=1)
 HEARTBEAT_SECONDS = 3.0
+_PAUSES = (None, None, 0.0, 0.003)
+"""Seconds that a worker spends on its own between two effects; None lets nobody else go first."""
 
 T = TypeVar("T")
 
@@ -52,6 +55,7 @@ class Worker:
     name: str
     loop: SimulatedLoop
     desk: Desk
+    jobs: Jobs
     network: Network
     access: AccountAccess
     list_id: str
@@ -60,6 +64,8 @@ class Worker:
     dice: random.Random
     skew: float
     tell: Callable[[str], None]
+    bury: Callable[[Worker], None]
+    """Told when it dies."""
     kill_at: int | None = None
     """The effect, counted from now, at which it is killed."""
     dead: bool = False
@@ -91,6 +97,7 @@ class Worker:
         """SIGKILL. From here on every port refuses; the tasks are ended by `reap`."""
         self.dead = True
         self.tell(f"{self.name} is killed")
+        self.bury(self)
 
     async def reap(self) -> None:
         for _ in range(1000):
@@ -110,8 +117,11 @@ class Worker:
             if self.kill_at <= 0:
                 self.kill()
                 raise Killed
-        pause = self.dice.choice((0.0, 0.001, 0.004))
-        await asyncio.sleep(max(pause, self.frozen_until - self.loop.time()))
+        pause = _PAUSES[self.dice.getrandbits(2)]
+        if self.frozen_until > self.loop.time():
+            await self.loop.pause(self.frozen_until - self.loop.time())
+        elif pause is not None:
+            await self.loop.pause(pause)
         if self.dead:
             raise Killed
 
@@ -119,34 +129,32 @@ class Worker:
         return EPOCH + timedelta(seconds=self.loop.time() + self.skew)
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await self.loop.pause(seconds)
         if self.dead:
             raise Killed
 
     async def _main(self) -> None:
         """Take the job whenever it waits and nobody holds the lock; say meanwhile that we live."""
         while True:
-            await self.sleep(0.05 if self.desk.queued else 0.5)
-            if self.desk.queued and self.desk.holder is None and self.loop.time() >= self.frozen_until:
-                self.desk.queued, self.desk.holder = False, self
-                self.desk.heard_at = self.loop.time()
-                self.working = True
-                living = asyncio.ensure_future(self._live())
-                try:
-                    await self.work()
-                except Exception as error:  # noqa: BLE001  -- the job fails, and the sweep brings the next
-                    self.faults.append(f"{self.name} met a fault of our own: {error!r}")
-                living.cancel()
-                await self.beat()
-                if self.desk.holder is self:
-                    self.desk.holder = None
-                self.working = False
+            await self.jobs.wait()
+            await self.sleep(max(0.1 * self.dice.random(), self.frozen_until - self.loop.time()))
+            if self.loop.time() < self.frozen_until or not self.jobs.take(self, self.loop.time()):
+                continue
+            self.working = True
+            living = asyncio.ensure_future(self._live())
+            try:
+                await self.work()
+            except Exception as error:  # noqa: BLE001  -- the job fails, and the sweep brings the next
+                self.faults.append(f"{self.name} met a fault of our own: {error!r}")
+            living.cancel()
+            await self.beat()
+            self.jobs.give_back(self)
+            self.working = False
 
     async def _live(self) -> None:
         while True:
             await self.beat()
-            if self.desk.holder is self:
-                self.desk.heard_at = self.loop.time()
+            self.jobs.hear(self, self.loop.time())
             await self.sleep(HEARTBEAT_SECONDS)
 
     async def _row(self, work: Callable[[], T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import itertools
 import random
@@ -24,6 +23,7 @@ from lockstep.sandbox.sandbox import Sandbox
 from lockstep.sandbox.subscription import archive, create
 from lockstep.simulation.desk import Delivery, Desk, Mode
 from lockstep.simulation.events import ADDRESSES, Beginning
+from lockstep.simulation.jobs import Jobs
 from lockstep.simulation.loop import Group, SimulatedLoop
 from lockstep.simulation.network import Network
 from lockstep.simulation.store import SimulatedStore
@@ -33,8 +33,6 @@ from lockstep.simulation.worker import EPOCH, Worker
 FIELD_MAP = FieldMap()
 HOOK_URL = "https://lockstep.test/hooks/mailchimp/1/a-secret-in-the-path"
 API_KEY = "0123456789abcdef0123456789abcdef-us6"
-STALLED_AFTER = 15.0
-"""Seconds of silence after which a worker counts as dead (`project.recovery`)."""
 SWEEP_EVERY = 10.0
 THEIRS = {"FNAME": "Theirs", "LNAME": "Theirs"}
 TRACE_LINES = 20_000
@@ -54,6 +52,7 @@ class World:
     store: SimulatedStore = field(init=False)
     desk: Desk = field(init=False)
     network: Network = field(init=False)
+    jobs: Jobs = field(default_factory=Jobs)
     workers: list[Worker] = field(default_factory=list)
     group: Group = field(default_factory=lambda: Group("world"))
     door_down_until: float = 0.0
@@ -63,7 +62,7 @@ class World:
     hooks_heard: int = 0
     faults: list[str] = field(default_factory=list)
     """What must never happen: an exception that nobody expected."""
-    _digest: hashlib._Hash = field(default_factory=lambda: hashlib.blake2b(digest_size=12))
+    _digest: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=12))
     _incarnations: itertools.count[int] = field(default_factory=itertools.count)
     _tick_at: float = float("inf")
 
@@ -80,7 +79,7 @@ class World:
         self._people_before_us()
         self.watch = Watch(self.audience, FIELD_MAP, self.beginning.new_status)
         api = WatchedApi(self.sandbox, self.watch, self._expect_tick)
-        door = ApiDoor(self.sandbox, api, sleep=asyncio.sleep)
+        door = ApiDoor(self.sandbox, api, sleep=self.loop.pause)
         self.network = Network(self.loop, AsgiTransport(door), self._dice("network"), self.tell)
         self.store = SimulatedStore()
         for index in self.beginning.book:
@@ -135,6 +134,7 @@ class World:
             name=f"worker {'AB'[place]}{number}",
             loop=self.loop,
             desk=self.desk,
+            jobs=self.jobs,
             network=self.network,
             access=AccountAccess("https://us6.api.mailchimp.com", API_KEY, AuthKind.API_KEY),
             list_id=self.audience.id,
@@ -143,29 +143,30 @@ class World:
             dice=self._dice(f"worker {number}"),
             skew=self.beginning.skews[place],
             tell=self.tell,
+            bury=self._bury,
         )
 
+    def _bury(self, worker: Worker) -> None:
+        self.kills += 1
+        self.loop.spawn(self.group, self._replace(worker))
+
+    async def _replace(self, worker: Worker) -> None:
+        """Another process is started where one was killed."""
+        await self.loop.pause(1.0)
+        await worker.reap()
+        self.faults += worker.faults
+        place = self.workers.index(worker)
+        self.workers[place] = self._worker(place)
+        self.workers[place].start()
+
     async def _sweep(self) -> None:
-        """The timers of the job queue: wake who has something to do, take the lock from the dead, and
-        start another process where one was killed."""
-        elapsed = 0.0
-        while True:
-            await asyncio.sleep(1.0)
-            elapsed += 1.0
-            for place, worker in enumerate(self.workers):
-                if worker.dead:
-                    await worker.reap()
-                    self.faults += worker.faults
-                    self.kills += 1
-                    self.workers[place] = self._worker(place)
-                    self.workers[place].start()
-            if self.desk.holder is not None and self.loop.time() - self.desk.heard_at > STALLED_AFTER:
+        """The timers of the job queue: take the lock from the silent, wake whoever has something to do."""
+        for turn in itertools.count():
+            await self.loop.pause(SWEEP_EVERY / 2)
+            if self.jobs.take_from_the_silent(self.loop.time()):
                 self.tell("the job of a silent worker goes back into the queue")
-                self.desk.holder, self.desk.queued = None, True
-            if elapsed >= SWEEP_EVERY:
-                elapsed = 0.0
-                if self._has_something_to_do():
-                    self.wake()
+            if turn % 2 and self._has_something_to_do():
+                self.wake()
 
     def _has_something_to_do(self) -> bool:
         desk, now = self.desk, EPOCH.timestamp() + self.loop.time()
@@ -185,8 +186,8 @@ class World:
         reasons = {
             f"run {run.number if run else ''} is {run.state.value if run else ''}": run is not None,
             "it is being stopped": desk.mode is Mode.STOPPING and desk.broken is None,
-            "a job waits": desk.queued,
-            "a worker works": desk.holder is not None or any(worker.working for worker in self.workers),
+            "a job waits": self.jobs.queued,
+            "a worker works": self.jobs.holder is not None or any(worker.working for worker in self.workers),
             f"{len(self.store.marks)} contacts are marked": desk.is_live and bool(self.store.marks),
             "webhook calls wait": desk.is_live and any(not d.heeded for d in desk.deliveries),
             "requests are under way": self.network.under_way > 0,
@@ -200,7 +201,7 @@ class World:
 
     def wake(self) -> None:
         """Somebody said that there is something to do: one job waits, however many say so."""
-        self.desk.queued = True
+        self.jobs.ring()
 
     async def end(self) -> None:
         """Nobody goes on."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Generic, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -36,6 +37,12 @@ class Repeat(Enum):
     ONCE = "once"  #: a second time may do something else, or be refused because of the first
 
 
+@lru_cache(maxsize=1024)
+def _encoded(pair: tuple[str, str]) -> str:
+    """One parameter; the long list of fields is the same in every call."""
+    return urlencode((pair,))
+
+
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
     """One call: what to send and how to read the answer. Sent alone, or as an operation of a batch."""
@@ -56,7 +63,7 @@ class Call(Generic[T]):
 
     def target(self) -> str:
         """Path and query, as it follows the base address."""
-        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        return f"{self.path}?{'&'.join(map(_encoded, self.query))}" if self.query else self.path
 
 
 def path(template: str, *parts: str | int) -> str:
