@@ -80,10 +80,8 @@ def confirmed(change: Change, status: MemberStatus | None = None, contact_key: s
     return Applied(change, member, created=isinstance(change, AddMember))
 
 
-class StoreContract:
-    """The suite. Subclass it where a fixture `world` is in reach."""
-
-    # --- playing the engine ---
+class StorePlay:
+    """Plays the engine for a suite."""
 
     async def marked(self, world: BookWorld) -> set[int]:
         """Who is marked now; brought along for their address are not."""
@@ -115,6 +113,10 @@ class StoreContract:
         await world.store.record_outcomes([confirmed(change) for change in plan.changes])
         assert await self.marked(world) == set()
         return ids
+
+
+class StoreContract(StorePlay):
+    """The suite. Subclass it where a fixture `world` is in reach."""
 
     async def desired_reason(self, world: BookWorld, contact_id: int) -> Reason:
         await world.store.look_again([contact_id])

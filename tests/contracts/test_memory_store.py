@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from lockstep.core.member import SyncedMember, SyncState
+from lockstep.core.tags import TagRule
 from lockstep.core.testing import MemoryStore
 from tests.contracts.store import StoreContract
+from tests.contracts.store_tags import RULE, StoreTagsContract
 
 NAMES = {"name": "first_name"}
 
@@ -36,6 +38,9 @@ class MemoryWorld:
     async def ask(self, contact_ids: Sequence[int]) -> None:
         self.store.ask(contact_ids)
 
+    async def switch_tags(self, rule: TagRule | None, *, clear: bool = False) -> None:
+        self.store.book.tag_rule, self.store.book.clear_tags = rule, clear
+
     async def state(self, contact_id: int) -> SyncState | None:
         return self.store.records[contact_id].state
 
@@ -50,3 +55,11 @@ def world() -> MemoryWorld:
 
 class TestMemoryStore(StoreContract):
     pass
+
+
+class TestTagsInMemory(StoreTagsContract):
+    @pytest.fixture
+    async def world(self) -> MemoryWorld:
+        made = MemoryWorld()
+        await made.switch_tags(RULE)
+        return made

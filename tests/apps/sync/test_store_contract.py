@@ -10,16 +10,18 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 from tests.contracts.store import StoreContract
+from tests.contracts.store_tags import RULE, StoreTagsContract
 from tests.factories import ClientFactory, CompanyFactory, ContactFactory
 
 from lockstep.apps.accounts.models import Company
-from lockstep.apps.book.models import Client, Contact, ListValue
+from lockstep.apps.book.models import Client, Contact, ListValue, Tag
 from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import DuplicateChoice, MemberRecord
 from lockstep.apps.sync.store import PostgresStore
 from lockstep.core.member import SyncedMember, SyncState
+from lockstep.core.tags import TagRule
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,6 +48,19 @@ class DatabaseWorld:
             )
         return self.groups[name]
 
+    def _tag(self, name: str) -> int:
+        return Tag.objects.get_or_create(company=self.company, kind=Tag.Kind.CONTACT, name=name)[0].pk
+
+    async def switch_tags(self, rule: TagRule | None, *, clear: bool = False) -> None:
+        def work() -> None:
+            Connection.objects.filter(pk=self.connection.pk).update(
+                member_tags=rule is not None,
+                member_tag_prefix=rule.prefix if rule else RULE.prefix,
+                member_tag_removal=clear,
+            )
+
+        await self._do(work)
+
     async def add(self, email: str, name: str = "Name", group: str = "in") -> int:
         def work() -> int:
             made: Contact = ContactFactory(
@@ -63,6 +78,8 @@ class DatabaseWorld:
                 given["department"] = self._group(str(given.pop("group")))
             if "deleted" in given:
                 given["deleted_at"] = timezone.now() if given.pop("deleted") else None
+            if "tags" in given:
+                given["tag_ids"] = [self._tag(str(name)) for name in given.pop("tags")]  # type: ignore[attr-defined]
             Contact.objects.filter(pk=contact_id).update(**given)
 
         await self._do(work)
@@ -135,3 +152,10 @@ async def world(transactional_db: None) -> AsyncIterator[DatabaseWorld]:
 
 class TestPostgresStore(StoreContract):
     pass
+
+
+class TestTagsOnPostgres(StoreTagsContract):
+    @pytest.fixture
+    async def world(self, world: DatabaseWorld) -> DatabaseWorld:
+        await world.switch_tags(RULE)
+        return world

@@ -9,6 +9,7 @@ from django.utils import timezone
 from lockstep.apps.accounts.models import Company, User
 from lockstep.core.consent import NewStatus
 from lockstep.core.errors import BrokenKind
+from lockstep.core.tags import TagRule
 
 
 class MailchimpAccount(models.Model):
@@ -89,7 +90,12 @@ class Connection(models.Model):
     unsubscribe_sets_no_marketing = models.BooleanField(default=False)
     nightly_audit = models.BooleanField(default=True)
     member_tags = models.BooleanField(default=False)
-    member_tag_prefix = models.CharField(max_length=20, default="Lockstep: ")
+    """Whether tags of the book also go out as real Mailchimp tags (S5)."""
+    member_tag_prefix = models.CharField(max_length=20, default="CSKU: ")
+    member_tag_contacts = models.BooleanField(default=True, db_default=True)
+    member_tag_clients = models.BooleanField(default=False, db_default=False)
+    member_tag_removal = models.BooleanField(default=False, db_default=False)
+    """Tags were switched off, and those that Lockstep wrote are to be taken off."""
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.OFF)
     broken_kind = models.CharField(
         max_length=24, blank=True, choices=[(kind.value, kind.value) for kind in BrokenKind]
@@ -127,6 +133,18 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"connection {self.pk}"
+
+    @property
+    def tag_rule(self) -> TagRule | None:
+        """Which tags of the book become tags at Mailchimp; None where they don't."""
+        if not self.member_tags:
+            return None
+        return TagRule(self.member_tag_prefix, self.member_tag_contacts, self.member_tag_clients)
+
+    @property
+    def clears_tags(self) -> bool:
+        """Whether what was written is to go, because tags were switched off."""
+        return self.member_tag_removal and not self.member_tags
 
     @property
     def on(self) -> bool:

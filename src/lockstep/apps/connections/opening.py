@@ -52,7 +52,11 @@ class OpenAccount:
 
     def audience(self, connection: Connection) -> MailchimpAudience:
         return MailchimpAudience(
-            self.api, connection.list_id, FieldMap(connection.prefix), now=self.clock.now
+            self.api,
+            connection.list_id,
+            FieldMap(connection.prefix),
+            now=self.clock.now,
+            tag_rule=connection.tag_rule,
         )
 
     async def ensure_fields(self, connection: Connection) -> None:

@@ -120,7 +120,7 @@ def let_through(
     asked.state = SyncRun.State.SYNCING
     asked.syncing_at = asked.syncing_at or now
     asked.done = asked.added = asked.updated = asked.renamed = asked.released = asked.refused = 0
-    asked.unchanged = asked.cursor = 0
+    asked.tagged = asked.unchanged = asked.cursor = 0
     asked.save()
     # The push goes through the whole book: what was marked before it is no reason to do contacts twice.
     # Should it end early, whoever it did not reach is marked (`mark_the_rest`).
@@ -139,6 +139,9 @@ def plan_numbers(counts: PlanCounts) -> dict[str, object]:
         "updates": counts.updates,
         "renames": counts.renames,
         "releases": counts.releases,
+        "tagged": counts.tagged,
+        "tags_added": counts.tags_added,
+        "tags_removed": counts.tags_removed,
         "answers": {answer.value: number for answer, number in counts.answers.items()},
     }
 

@@ -15,6 +15,7 @@ from lockstep.apps.sync.eligibility import parameters, reason_sql
 from lockstep.core import field_map
 from lockstep.core.identity import AddressKey
 from lockstep.core.member import DesiredMember, Reason
+from lockstep.core.tags import TagRule
 
 _COLUMNS = """
     ct.id, ct.email, ct.email_key, ct.first_name, ct.last_name, ct.position, ct.phone, ct.extension,
@@ -57,9 +58,12 @@ def read_desired(
     after: int = 0,
     limit: int = 0,
     nobody_fits: bool = False,
+    tag_rule: TagRule | None = None,
+    clear_tags: bool = False,
 ) -> list[DesiredMember]:
     """What the book says now: of `contact_ids`, or of the next `limit` contacts after id `after`.
 
+    `tag_rule` and `clear_tags` are the connection's: which tags members should carry.
     Contacts asked for that the book no longer holds come as deleted. With
     `nobody_fits` every contact is left out (the sync is being stopped).
     Ordered by contact id.
@@ -79,11 +83,17 @@ def read_desired(
     with database.cursor() as cursor:
         cursor.execute(query, values)
         rows = cursor.fetchall()
-    found = [_desired(row, names) for row in rows]
+    found = [_desired(row, names, tag_rule, clear_tags) for row in rows]
     if contact_ids is not None and len(found) < len(contact_ids):
         there = {wanted.contact_id for wanted in found}
         found += [
-            DesiredMember(contact_id=pk, email="", key=AddressKey(""), reason=Reason.DELETED)
+            DesiredMember(
+                contact_id=pk,
+                email="",
+                key=AddressKey(""),
+                reason=Reason.DELETED,
+                tags=() if clear_tags else None,
+            )
             for pk in contact_ids
             if pk not in there
         ]
@@ -91,14 +101,17 @@ def read_desired(
     return found
 
 
-def _desired(row: tuple[Any, ...], names: Names) -> DesiredMember:
+def _desired(row: tuple[Any, ...], names: Names, tag_rule: TagRule | None, clear_tags: bool) -> DesiredMember:
     (
         contact_id, email, key, first_name, last_name, position, phone, extension,
         department_id, contact_tags, client_id, status_id, industry_id, client_tags,
         state, country, rep_first, rep_last, reason,
     ) = row  # fmt: skip
     if reason != Reason.FITS.value:
-        return DesiredMember(contact_id, email, AddressKey(key), Reason(reason))
+        no_tags = () if clear_tags else None
+        return DesiredMember(contact_id, email, AddressKey(key), Reason(reason), tags=no_tags)
+    of_client = [names.tags[tag] for tag in client_tags if tag in names.tags]
+    of_contact = [names.tags[tag] for tag in contact_tags if tag in names.tags]
     values = field_map.make_values(
         {
             "email": email,
@@ -117,10 +130,14 @@ def _desired(row: tuple[Any, ...], names: Names) -> DesiredMember:
             "contact_url": contact_url(contact_id),
             "client_url": client_url(client_id),
         },
-        client_tags=[names.tags[tag] for tag in client_tags if tag in names.tags],
-        contact_tags=[names.tags[tag] for tag in contact_tags if tag in names.tags],
+        client_tags=of_client,
+        contact_tags=of_contact,
     )
-    return DesiredMember(contact_id, email, AddressKey(key), Reason.FITS, values, field_map.digest(values))
+    tags = () if clear_tags else None
+    if tag_rule is not None:
+        tags = tag_rule.wanted(client_tags=of_client, contact_tags=of_contact)
+    digest = field_map.digest((*values, *tags) if tags else values)
+    return DesiredMember(contact_id, email, AddressKey(key), Reason.FITS, values, digest, tags)
 
 
 def contact_url(contact_id: int) -> str:

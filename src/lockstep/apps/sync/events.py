@@ -13,7 +13,16 @@ from lockstep.apps.sync.rows import execute_rows
 from lockstep.core.field_map import FIELD_SPECS
 from lockstep.core.member import Values
 from lockstep.core.outcome import Applied, Refused
-from lockstep.core.plan import AddMember, Change, ReleaseMember, RenameMember, UpdateMember
+from lockstep.core.plan import (
+    AddMember,
+    Change,
+    ReleaseMember,
+    RenameMember,
+    TagMember,
+    UpdateMember,
+    tags_follow,
+    tags_of,
+)
 
 _INSERT = """
 INSERT INTO sync_syncevent (company_id, connection_id, run_id, contact_id, kind, differing, text, at)
@@ -42,6 +51,8 @@ def _row(outcome: Applied | Refused) -> tuple[int, str, str, str]:
     if isinstance(outcome, Refused):
         return change.contact_id, SyncEvent.Kind.REFUSED.value, "{}", outcome.refusal.text
     kind, text = _kind(change)
+    if not isinstance(change, TagMember) and not tags_follow(change, outcome.member):
+        text = f"{text} {in_words(change)}".strip()  # a batch call brought them along
     return change.contact_id, kind.value, msgspec.json.encode(differing_by_name(change)).decode(), text
 
 
@@ -55,12 +66,21 @@ def _kind(change: Change) -> tuple[SyncEvent.Kind, str]:
             return SyncEvent.Kind.RENAMED, ""
         case ReleaseMember():
             return SyncEvent.Kind.RELEASED, ""
+        case TagMember():
+            return SyncEvent.Kind.TAGGED, in_words(change)
+
+
+def in_words(change: Change) -> str:
+    """The tags of a change in words: “Tags put on: … Tags taken off: …”; '' where there are none."""
+    tags = tags_of(change)
+    parts = (("Tags put on", tags.add), ("Tags taken off", tags.remove))
+    return " ".join(f"{words}: {', '.join(names)}." for words, names in parts if names)
 
 
 def differing_by_name(change: Change) -> dict[str, tuple[str, str]]:
     """Field name to (before, after) for what the change overwrites; nothing for somebody new."""
     match change:
-        case AddMember():
+        case AddMember() | TagMember():
             return {}
         case RenameMember():
             return _differing(change.before, change.values)

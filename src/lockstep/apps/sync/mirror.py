@@ -27,6 +27,7 @@ _COLUMNS = [
     ("web_id", "bigint"),
     ("rating", "smallint"),
     ("last_changed", "text"),
+    ("tags", "text"),
 ]
 
 
@@ -43,15 +44,18 @@ WITH moved AS (
     DELETE FROM sync_observedrecord o USING n
     WHERE o.connection_id = %(connection)s AND n.contact_key <> '' AND o.contact_key = n.contact_key
       AND o.member_hash <> n.member_hash AND n.status <> ''
-    RETURNING o.email, o.contact_key
+    RETURNING o.email, o.contact_key, o.member_hash
+), followed AS (
+    UPDATE sync_writtentag w SET member_hash = n.member_hash FROM n JOIN moved USING (contact_key)
+    WHERE w.connection_id = %(connection)s AND w.member_hash = moved.member_hash
 ), before AS (
-    SELECT o.member_hash, o.email, o.status, o.values FROM sync_observedrecord o
+    SELECT o.member_hash, o.email, o.status, o.values, o.tags FROM sync_observedrecord o
     WHERE o.connection_id = %(connection)s AND o.member_hash IN (SELECT n.member_hash FROM n)
 ), written AS (
     INSERT INTO sync_observedrecord AS o (connection_id, member_hash, email, status, values, contact_key,
-        web_id, rating, last_changed, audit, observed_at)
+        web_id, rating, last_changed, tags, audit, observed_at)
     SELECT %(connection)s, n.member_hash, n.email, n.status, n.values::jsonb, n.contact_key, n.web_id,
-        n.rating, n.last_changed, %(audit)s, %(now)s
+        n.rating, n.last_changed, n.tags::jsonb, %(audit)s, %(now)s
     FROM n
     ON CONFLICT (connection_id, member_hash) DO UPDATE SET
         email = CASE WHEN excluded.email <> '' THEN excluded.email ELSE o.email END,
@@ -61,14 +65,15 @@ WITH moved AS (
         rating = CASE WHEN excluded.rating <> 0 THEN excluded.rating ELSE o.rating END,
         last_changed = CASE WHEN excluded.last_changed <> '' THEN excluded.last_changed
             ELSE o.last_changed END,
+        tags = coalesce(excluded.tags, o.tags),
         audit = greatest(o.audit, excluded.audit), observed_at = excluded.observed_at
-    RETURNING o.member_hash, o.email, o.status, o.values, o.contact_key
+    RETURNING o.member_hash, o.email, o.status, o.values, o.contact_key, o.tags
 )
 SELECT lower(btrim(email)), contact_key FROM moved
 UNION ALL
 SELECT lower(btrim(coalesce(nullif(w.email, ''), b.email, ''))), w.contact_key
 FROM written w LEFT JOIN before b USING (member_hash)
-WHERE (b.status, b.values, b.email) IS DISTINCT FROM (w.status, w.values, w.email)
+WHERE (b.status, b.values, b.email, b.tags) IS DISTINCT FROM (w.status, w.values, w.email, w.tags)
 """
 
 
@@ -85,6 +90,7 @@ def write(connection_id: int, members: Sequence[ObservedMember], *, audit: int =
             member.web_id,
             member.rating,
             member.last_changed,
+            None if member.tags is None else msgspec.json.encode(member.tags).decode(),
         )
         for member in latest.values()
     ]
@@ -96,7 +102,7 @@ def write(connection_id: int, members: Sequence[ObservedMember], *, audit: int =
 
 def write_absent(connection_id: int, members: Sequence[SubscriberHash]) -> list[Seen]:
     """These were looked for and are not there; returns those that were known to be there."""
-    rows = [(member, "", "", "[]", "", 0, 0, "") for member in members]
+    rows = [(member, "", "", "[]", "", 0, 0, "", "[]") for member in members]
     changed = execute_rows(
         _UPSERT, _COLUMNS, rows, {"connection": connection_id, "audit": 0, "now": timezone.now()}
     )

@@ -58,6 +58,8 @@ class SyncRun(models.Model):
     updated = models.IntegerField(default=0)
     renamed = models.IntegerField(default=0)
     released = models.IntegerField(default=0)
+    tagged = models.IntegerField(default=0, db_default=0)
+    """Members of whom only tags were changed."""
     unchanged = models.IntegerField(default=0)
     refused = models.IntegerField(default=0)
     plan = models.JSONField(default=dict, blank=True)
@@ -175,6 +177,8 @@ class ObservedRecord(models.Model):
     status = models.CharField(max_length=16, blank=True, choices=[(s.value, s.value) for s in MemberStatus])
     values = models.JSONField(default=list)
     """Our fields' values, in the order of `core.field_map.FIELD_SPECS`."""
+    tags = models.JSONField(null=True, blank=True)
+    """Tags under our prefix, whoever put them there; null where nothing told of them."""
     contact_key = models.CharField(max_length=40, blank=True, default="")
     web_id = models.BigIntegerField(default=0)
     rating = models.SmallIntegerField(default=0)
@@ -197,6 +201,25 @@ class ObservedRecord(models.Model):
 
     def __str__(self) -> str:
         return f"member {self.member_hash} of connection {self.connection_id}"
+
+
+class WrittenTag(models.Model):
+    """A tag that Lockstep wrote to a member, or sent without knowing whether it arrived.
+
+    Only these are ever taken off (P2). Kept by member, not by contact: another contact may own
+    the member tomorrow. Forgotten when Mailchimp confirms that the tag was taken off.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    member_hash = models.CharField(max_length=32)
+    name = models.CharField(max_length=100)
+    """With the prefix, as it was sent."""
+
+    class Meta:
+        indexes = [models.Index(fields=["connection", "member_hash"], name="sync_written_tag_member")]
+
+    def __str__(self) -> str:
+        return f"tag of member {self.member_hash} of connection {self.connection_id}"
 
 
 class Mark(models.Model):
@@ -223,6 +246,7 @@ class PlanRow(models.Model):
         UPDATE = "update", "To update"
         RENAME = "rename", "To rename"
         RELEASE = "release", "To turn Inactive"
+        TAG = "tag", "To tag"
         UNCHANGED = "unchanged", "Unchanged"
         REFUSED = "refused", "Will fail"
         ARCHIVED = "archived", "Archived"
@@ -249,6 +273,7 @@ class SyncEvent(models.Model):
         UPDATED = "updated", "Updated"
         RENAMED = "renamed", "Address changed"
         RELEASED = "released", "Turned Inactive"
+        TAGGED = "tagged", "Tags changed"
         REFUSED = "refused", "Refused"
         ADOPTED = "adopted", "Already in step"
 

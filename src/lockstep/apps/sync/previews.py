@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from django.db import connection as database
 
-from lockstep.apps.sync.events import differing_by_name
+from lockstep.apps.sync.events import differing_by_name, in_words
 from lockstep.apps.sync.models import PlanRow
 from lockstep.apps.sync.rows import execute_rows
 from lockstep.core.field_map import FIELD_SPECS
@@ -18,6 +18,7 @@ from lockstep.core.plan import (
     ReleaseMember,
     RenameMember,
     Skip,
+    TagMember,
     UpdateMember,
 )
 from lockstep.core.planner import Slice
@@ -60,13 +61,15 @@ def _of_change(change: Change) -> tuple[int, str, str, str]:
             }
             return _row(change.contact_id, PlanRow.Step.ADD, differing, change.status_if_new.value)
         case UpdateMember():
-            return _row(change.contact_id, PlanRow.Step.UPDATE, differing_by_name(change), "")
+            return _row(change.contact_id, PlanRow.Step.UPDATE, differing_by_name(change), in_words(change))
         case RenameMember():
             return _row(
                 change.contact_id, PlanRow.Step.RENAME, differing_by_name(change), change.former_email
             )
         case ReleaseMember():
             return _row(change.contact_id, PlanRow.Step.RELEASE, differing_by_name(change), "")
+        case TagMember():
+            return _row(change.contact_id, PlanRow.Step.TAG, {}, in_words(change))
 
 
 def _of_skip(skip: Skip, part: Slice) -> tuple[int, str, str, str]:

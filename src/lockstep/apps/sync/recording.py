@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from lockstep.apps.connections.models import Connection
-from lockstep.apps.sync import mirror
+from lockstep.apps.sync import mirror, written_tags
 from lockstep.apps.sync.events import write_events
 from lockstep.apps.sync.models import SyncRun
 from lockstep.apps.sync.rows import execute_rows
@@ -20,13 +20,15 @@ from lockstep.core.outcome import Applied, NotTried, Outcome, Refused
 from lockstep.core.plan import (
     AddMember,
     Answer,
-    Change,
     Plan,
     ReleaseMember,
     RenameMember,
     Skip,
+    TagMember,
     UpdateMember,
     acts_on,
+    owns,
+    tags_follow,
 )
 from lockstep.core.planner import Slice
 
@@ -137,7 +139,7 @@ def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: P
     for change in plan.changes:
         contact = wanted[change.contact_id]
         state = SyncState.PENDING.value if contact.fits else ""
-        sent = "" if isinstance(change, ReleaseMember) else change.key
+        sent = change.key if owns(change) else ""
         rows["send"].append(_row(contact, state, sent=sent, link="send"))
     for skip in plan.skips:
         link = _link(skip)
@@ -155,6 +157,7 @@ def record_plan(connection: Connection, run_id: int | None, part: Slice, plan: P
     execute_rows(_MARK_FORMER_RIVALS, [("contact_id", "bigint"), ("wanted_key", "text")], keys, extra)
     for link, some in rows.items():
         execute_rows(_PLAN.replace("{link}", _LINKS[link]), _PLAN_COLUMNS, some, extra)
+    written_tags.remember(connection.pk, plan.changes)
     linked = [(c.contact_id, former) for c in plan.changes if (former := acts_on(c))]
     execute_rows(_LINK, [("contact_id", "bigint"), ("key", "text")], linked, extra)
     looking = [skip.contact_id for skip in plan.skips if skip.answer is Answer.LOOK]
@@ -293,43 +296,50 @@ def record_outcomes(
     refused = [o for o in outcomes if isinstance(o, Refused)]
     not_tried = [(o.change.contact_id,) for o in outcomes if isinstance(o, NotTried)]
     releases = [(o.change.contact_id,) for o in applied if isinstance(o.change, ReleaseMember)]
-    mirror.write(connection.pk, [o.member for o in applied])
-    mirror.write_absent(
-        connection.pk,
-        [
-            o.change.hash
-            for o in applied
-            if isinstance(o.change, RenameMember) and o.change.hash != o.member.hash
-        ],
-    )
-    execute_rows(_APPLIED, _APPLIED_COLUMNS, [_applied_row(o) for o in applied if _owns(o.change)], extra)
+    cleared = [
+        (o.change.contact_id,) for o in applied if isinstance(o.change, TagMember) and o.change.releasing
+    ]
+    renamed = [
+        (o.change.hash, o.member.hash)
+        for o in applied
+        if isinstance(o.change, RenameMember) and o.change.hash != o.member.hash
+    ]
+    mirror.write(connection.pk, [o.member for o in applied if not isinstance(o.change, TagMember)])
+    mirror.write_absent(connection.pk, [before for before, _ in renamed])
+    written_tags.follow(connection.pk, renamed)
+    written_tags.settle(connection.pk, [o.change for o in applied if isinstance(o.change, TagMember)])
+    execute_rows(_APPLIED, _APPLIED_COLUMNS, [_applied_row(o) for o in applied if owns(o.change)], extra)
     execute_rows(_RELEASED, _CONTACT, releases, extra)
     execute_rows(_REFUSED, _REFUSED_COLUMNS, [_refused_row(o) for o in refused], extra)
-    execute_rows(_CERTAIN, _CONTACT, not_tried, extra)
+    execute_rows(_CERTAIN, _CONTACT, [*not_tried, *cleared], extra)
     mark_contacts(connection.pk, again)
     write_events(connection, run_id, [*applied, *refused])
     if run_id is not None:
         kinds = Counter(type(o.change) for o in applied)
         count(
             run_id,
-            done=sum(_owns(o.change) for o in [*applied, *refused]),
+            done=sum(_is_done(o) for o in [*applied, *refused]),
             added=kinds[AddMember],
             updated=kinds[UpdateMember],
             renamed=kinds[RenameMember],
             released=kinds[ReleaseMember],
+            tagged=kinds[TagMember],
             refused=len(refused),
         )
 
 
-def _owns(change: Change) -> bool:
-    return not isinstance(change, ReleaseMember)
+def _is_done(outcome: Applied | Refused) -> bool:
+    """Whether this was the last step for a contact that fits; counted once a contact."""
+    if isinstance(outcome, Applied) and tags_follow(outcome.change, outcome.member):
+        return False
+    return owns(outcome.change)
 
 
 def _applied_row(outcome: Applied) -> tuple[object, ...]:
     change, member = outcome.change, outcome.member
     return (
         change.contact_id,
-        state_of(member).value,
+        (SyncState.PENDING if tags_follow(change, member) else state_of(member)).value,
         change.key,
         change.digest,
         member.hash,

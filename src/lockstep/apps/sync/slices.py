@@ -19,7 +19,7 @@ from lockstep.core.observation import ABSENT, UNKNOWN, Observation, Present
 from lockstep.core.outcome import Refusal, RefusalKind
 from lockstep.core.planner import Slice
 
-_OBSERVED_COLUMNS = "member_hash, email, status, values, contact_key, web_id, rating, last_changed"
+_OBSERVED_COLUMNS = "member_hash, email, status, values, contact_key, web_id, rating, last_changed, tags"
 
 
 def read_marks(connection_id: int, limit: int, but: Set[int]) -> dict[int, list[int]]:
@@ -78,7 +78,12 @@ def closed_slice(connection: Connection, marks: Mapping[int, int], *, nobody_fit
         ids = {row[0] for row in cursor.fetchall()} | marks.keys()
     preferences = Preferences.from_json(connection.preferences)
     desired = read_desired(
-        connection.company_id, preferences, contact_ids=sorted(ids), nobody_fits=nobody_fits
+        connection.company_id,
+        preferences,
+        contact_ids=sorted(ids),
+        nobody_fits=nobody_fits,
+        tag_rule=connection.tag_rule,
+        clear_tags=connection.clears_tags,
     )
     return _slice(connection, preferences, desired, marks, nobody_fits=nobody_fits)
 
@@ -87,7 +92,13 @@ def range_slice(connection: Connection, after: int, limit: int, *, nobody_fits: 
     """The next `limit` contacts of the book after an id, deleted ones included; None at the end."""
     preferences = Preferences.from_json(connection.preferences)
     desired = read_desired(
-        connection.company_id, preferences, after=after, limit=limit, nobody_fits=nobody_fits
+        connection.company_id,
+        preferences,
+        after=after,
+        limit=limit,
+        nobody_fits=nobody_fits,
+        tag_rule=connection.tag_rule,
+        clear_tags=connection.clears_tags,
     )
     if not desired:
         return None
@@ -115,6 +126,9 @@ def _slice(
         claimed = _read_claimed(connection.company_id, preferences, elsewhere)
         claimed |= _read_followed(connection.pk, elsewhere, [wanted.contact_id for wanted in desired])
     observed = _read_observed(connection, [subscriber_hash(key) for key in own | theirs])
+    written: dict[SubscriberHash, frozenset[str]] = {}
+    if connection.member_tags or connection.clears_tags:
+        written = _read_written(connection.pk, [*observed, *(member.hash for member in moved.values())])
     return Slice(
         desired=tuple(desired),
         synced=synced,
@@ -123,6 +137,7 @@ def _slice(
         claimed=claimed,
         silenced=silenced,
         receipts=receipts,
+        written=written,
     )
 
 
@@ -149,6 +164,19 @@ def _synced(row: tuple[Any, ...]) -> SyncedMember:
         refusal=Refusal(RefusalKind(kind), text, field, bytes(refused)) if kind else None,
         asked=asked,
     )
+
+
+def _read_written(
+    connection_id: int, hashes: Sequence[SubscriberHash]
+) -> dict[SubscriberHash, frozenset[str]]:
+    """The tags that we wrote to these members, or may have written."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            """SELECT member_hash, array_agg(name) FROM sync_writtentag
+               WHERE connection_id = %s AND member_hash = ANY(%s) GROUP BY member_hash""",
+            [connection_id, list(hashes)],
+        )
+        return {SubscriberHash(member): frozenset(names) for member, names in cursor.fetchall()}
 
 
 def _read_observed(
@@ -239,7 +267,7 @@ def _read_followed(
 
 
 def _observed(row: Sequence[Any]) -> ObservedMember:
-    member_hash, email, status, values, contact_key, web_id, rating, last_changed = row
+    member_hash, email, status, values, contact_key, web_id, rating, last_changed, tags = row
     return ObservedMember(
         hash=SubscriberHash(member_hash),
         email=email,
@@ -249,4 +277,5 @@ def _observed(row: Sequence[Any]) -> ObservedMember:
         web_id=web_id,
         rating=rating,
         last_changed=last_changed,
+        tags=None if tags is None else tuple(msgspec.json.decode(tags, type=list[str])),
     )
