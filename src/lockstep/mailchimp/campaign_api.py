@@ -58,8 +58,8 @@ class CampaignAPI(Sender):
 
         return walk_pages(fetch, page_size=PAGE_SIZE)
 
-    async def report(self, campaign_id: str) -> Report:
-        return await self.send(report.get_report(campaign_id), lane=Lane.CAMPAIGNS)
+    async def report(self, campaign_id: str, *, fields: Sequence[str] | None = None) -> Report:
+        return await self.send(report.get_report(campaign_id, fields=fields), lane=Lane.CAMPAIGNS)
 
     def report_pages(
         self, *, since_send_time: str = "", before_send_time: str = "", fields: Sequence[str] | None = None
@@ -80,16 +80,19 @@ class CampaignAPI(Sender):
         return walk_pages(fetch, page_size=PAGE_SIZE)
 
     def email_activity_pages(
-        self, campaign_id: str, *, since: str = ""
+        self, campaign_id: str, *, since: str = "", start: int = 0
     ) -> AsyncIterator[list[EmailActivity]]:
-        """Every recipient with their opens, clicks and bounces after `since`; most of them with none."""
+        """Every recipient with their opens, clicks and bounces after `since`; most of them with none.
+
+        `start` leaves out so many recipients, for a reading that was broken off.
+        """
 
         async def fetch(count: int, offset: int) -> tuple[Sequence[EmailActivity], int]:
             call = report.get_email_activity(campaign_id, since=since, count=count, offset=offset)
             page = await self.send(call, lane=Lane.CAMPAIGNS)
             return page.emails, page.total_items
 
-        return walk_pages(fetch, page_size=PAGE_SIZE)
+        return walk_pages(fetch, page_size=PAGE_SIZE, start=start)
 
     def sent_to_pages(self, campaign_id: str) -> AsyncIterator[list[SentTo]]:
         """Every recipient, and whether the mail bounced."""

@@ -24,17 +24,19 @@ async def walk_pages(
     page_size: int,
     overlap: int = 0,
     key: Callable[[Row], Hashable] | None = None,
+    start: int = 0,
 ) -> AsyncIterator[list[Row]]:
     """Yields the rows page by page; never an empty page.
 
     `fetch(count, offset)` asks for one page. With `overlap` > 0 and a `key`, rows whose key was in the
     page before are not yielded again; one that changed its place may still come twice, and then the
-    later one is the truth. Raises what `fetch` raises.
+    later one is the truth. `start` is the offset of the first page, for a walk that was broken off. Raises
+    what `fetch` raises.
     """
     if not 0 <= overlap < page_size or (overlap and key is None):
         raise ValueError("an overlap is smaller than a page, and needs a key")
     identify: Callable[[Row], Hashable] = key or (lambda row: id(row))
-    offset = 0
+    offset = start
     known: frozenset[Hashable] = frozenset()
     probing = False
     while True:

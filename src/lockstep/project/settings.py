@@ -90,6 +90,7 @@ INSTALLED_APPS = [
     "lockstep.apps.connections",
     "lockstep.apps.sync",
     "lockstep.apps.integrations",
+    "lockstep.apps.campaigns",
 ]
 
 MIDDLEWARE = [

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from weakref import WeakKeyDictionary
 
 from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.secrets import SecretUnreadable, unseal
-from lockstep.bridge.access import AccountAccess, AuthKind, Purpose, open_api
+from lockstep.bridge.access import AccountAccess, AuthKind, Gates, Purpose, open_api
 from lockstep.bridge.audience import MailchimpAudience
 from lockstep.bridge.audience_fields import ensure_fields
 from lockstep.core.errors import BrokenKind, ConnectionBroken
@@ -68,10 +69,27 @@ class OpenAccount:
         return self.gate.state()
 
 
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, Gates] = WeakKeyDictionary()
+
+
+def gate_of(account: MailchimpAccount) -> Gate:
+    """The account's one gate in this process: its contact sync and its campaign reading share it.
+
+    To be called with a running event loop, to which the gate belongs.
+    """
+    loop = asyncio.get_running_loop()
+    gates = _gates.get(loop)
+    if gates is None:
+        gates = _gates[loop] = Gates(now=time.monotonic)
+    return gates.of(account.pk)
+
+
 @asynccontextmanager
-async def open_account(account: MailchimpAccount) -> AsyncIterator[OpenAccount]:
-    """Open an account for the worker. Raises `ConnectionBroken`."""
-    gate = Gate(now=time.monotonic)
+async def open_account(
+    account: MailchimpAccount, purpose: Purpose = Purpose.SYNC
+) -> AsyncIterator[OpenAccount]:
+    """Open an account for a job of the worker. Raises `ConnectionBroken`."""
+    gate = gate_of(account)
     async with AiohttpTransport() as transport:
-        api = open_api(access_to(account), transport=transport, gate=gate, purpose=Purpose.SYNC)
+        api = open_api(access_to(account), transport=transport, gate=gate, purpose=purpose)
         yield OpenAccount(api, gate, SystemClock())

@@ -88,8 +88,9 @@ def get_reports(
     return Call("reports.list", "GET", "/reports", _REPORTS, parameters)
 
 
-def get_report(campaign_id: str) -> Call[Report]:
-    return Call("reports.get", "GET", path("/reports/{}", campaign_id), _REPORT)
+def get_report(campaign_id: str, *, fields: Sequence[str] | None = None) -> Call[Report]:
+    parameters = query({"fields": ",".join(("id", *fields)) if fields is not None else None})
+    return Call("reports.get", "GET", path("/reports/{}", campaign_id), _REPORT, parameters)
 
 
 def get_email_activity(

@@ -1,0 +1,1 @@
+"""Reading campaigns from Mailchimp into the database. Start at `reader.Reader`."""
