@@ -1,4 +1,4 @@
-"""A company in step with a practice Mailchimp that also sends campaigns, and a reader that goes by its clock."""
+"""A company in step with a practice Mailchimp that sends campaigns, and a reader that goes by its clock."""
 
 from __future__ import annotations
 
