@@ -197,7 +197,7 @@ class TestClientsList:
 
         add()
         browser.get(address)
-        cost = 25 if address == "/clients" else 17
+        cost = 34 if address == "/clients" else 23
         with django_assert_num_queries(cost):
             browser.get(address)
         for _ in range(2):

@@ -231,11 +231,11 @@ def test_queries_do_not_grow_with_the_rows(actor, rows, django_assert_num_querie
         client_details(actor, client.pk)
     with django_assert_num_queries(3):
         contact_details(actor, contact_id)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         sidebar_counts(actor)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         reps(actor)
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         list_values(actor, ListValue.Kind.STATUS)
 
 

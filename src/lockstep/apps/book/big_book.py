@@ -15,6 +15,7 @@ from lockstep.apps.book import sample_names as words
 from lockstep.apps.book.models import ListValue, Tag
 from lockstep.apps.book.services.list_values import add_starting_values
 from lockstep.apps.book.services.tags import ensure_tags
+from lockstep.apps.book.tallies.building import make_tallies
 
 
 def generate_book(
@@ -73,6 +74,7 @@ def generate_book(
         _write(what, statement, batches, count, at_once, progress)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE book_client, book_clientaddress, book_contact")
+    make_tallies(company.pk)
 
 
 def add_made_up_reps(company: Company, count: int) -> None:

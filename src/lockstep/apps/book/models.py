@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from lockstep.apps.accounts.models import Company, User
 from lockstep.apps.book.capture import capture, capture_user_names
+from lockstep.apps.book.tallies.models import Tally, TallyMark  # noqa: F401  -- where Django looks for them
+from lockstep.apps.book.tallies.triggers import mark_tallies
 
 
 class EmailKey(Func):
@@ -163,7 +165,7 @@ class Client(models.Model):
             "client",
             ("name", "status_id", "industry_id", "rep_id", "tag_ids", "active", "deleted_at"),
             on_insert=False,
-        )
+        ) + mark_tallies("client", ("status_id", "industry_id", "rep_id", "tag_ids", "active", "deleted_at"))
 
     def __str__(self) -> str:
         return f"client {self.pk}"
@@ -183,7 +185,9 @@ class ClientAddress(AddressColumns):
                 fields=["client"], condition=Q(is_primary=True), name="book_clientaddress_one_primary"
             )
         ]
-        triggers = capture("address", ("state", "country", "is_primary", "client_id"), object_id="client_id")
+        triggers = capture(
+            "address", ("state", "country", "is_primary", "client_id"), object_id="client_id"
+        ) + mark_tallies("client", ("state", "country", "is_primary", "client_id"), object_id="client_id")
 
     def __str__(self) -> str:
         return f"address {self.pk} of client {self.client_id}"
@@ -284,6 +288,25 @@ class Contact(AddressColumns):
                 "active",
                 "deleted_at",
             ],
+        ) + mark_tallies(
+            "contact",
+            [
+                "client_id",
+                "email_key",
+                "email_valid",
+                "department_id",
+                "tag_ids",
+                "line1",
+                "line2",
+                "city",
+                "state",
+                "postal_code",
+                "country",
+                "no_marketing",
+                "active",
+                "deleted_at",
+            ],
+            by_key=("email_key", "no_marketing", "deleted_at"),
         )
 
     def __str__(self) -> str:

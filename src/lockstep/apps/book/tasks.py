@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from lockstep.apps.book.services.imports.running import run_import as load_file
 from lockstep.apps.book.services.imports.starting import delete_old_files
+from lockstep.apps.book.tallies.building import companies_to_tally, make_tallies
 
 
 @app.task(name="book.run_import", queue="book")
@@ -17,6 +19,13 @@ def run_import(import_id: int) -> None:
 @app.task(name="book.delete_old_import_files", queue="book")
 def delete_old_import_files(timestamp: int) -> None:
     delete_old_files()
+
+
+@app.periodic(cron="* * * * * */10", periodic_id="tallies")
+@app.task(name="book.make_tallies", queue="book", queueing_lock="book-tallies", lock="book-tallies")
+def keep_tallies(timestamp: int) -> None:
+    for company_id in companies_to_tally(timezone.now()):
+        make_tallies(company_id)
 
 
 def queue_import(import_id: int) -> None:

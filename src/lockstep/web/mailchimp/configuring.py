@@ -223,10 +223,5 @@ def _numbers(request: AskedRequest, draft: Draft) -> dict[str, Any]:
 
 
 def _duplicates(request: AskedRequest, preferences: Preferences, shown: int) -> dict[str, Any]:
-    left_over, groups = duplicates(request.company.pk, preferences)
-    listed = groups[:shown] if shown else groups
-    return {
-        "duplicate_count": left_over,
-        "duplicate_groups": listed,
-        "more_addresses": len(groups) - len(listed),
-    }
+    left_over, listed, more = duplicates(request.company.pk, preferences, limit=shown)
+    return {"duplicate_count": left_over, "duplicate_groups": listed, "more_addresses": more}

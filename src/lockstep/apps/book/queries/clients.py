@@ -44,7 +44,7 @@ def clients_page(
         order=CLIENT_SORTS.get(sort, CLIENT_SORTS["-changed"]),
         cursor=cursor,
         size=size,
-        total=list_total(clients, wanted),
+        total=list_total(actor, clients, wanted),
         shape=lambda found: _client_rows(actor, found),
     )
 
@@ -75,7 +75,7 @@ def clients_in_full(
         order=CLIENT_SORTS.get(sort, CLIENT_SORTS["name"]),
         cursor=cursor,
         size=size,
-        total=list_total(clients, wanted),
+        total=list_total(actor, clients, wanted),
         shape=lambda found: _details(actor, found),
     )
 

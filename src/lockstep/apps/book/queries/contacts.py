@@ -43,7 +43,7 @@ def contacts_page(
         order=CONTACT_SORTS.get(sort, CONTACT_SORTS["name"]),
         cursor=cursor,
         size=size,
-        total=list_total(contacts, wanted),
+        total=list_total(actor, contacts, wanted),
         shape=lambda found: contact_rows(actor, found),
     )
 
@@ -74,7 +74,7 @@ def contacts_in_full(
         order=CONTACT_SORTS.get(sort, CONTACT_SORTS["name"]),
         cursor=cursor,
         size=size,
-        total=list_total(contacts, wanted),
+        total=list_total(actor, contacts, wanted),
         shape=lambda found: _details(actor, found),
     )
 

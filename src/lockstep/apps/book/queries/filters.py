@@ -23,9 +23,10 @@ from lockstep.apps.book.queries.search import (
     has_words,
     is_short,
 )
+from lockstep.apps.book.tallies import CLIENT, CONTACT, EVERYONE, NO, YES, Clause, numbers_of
 
 COUNT_LIMIT = 10_000
-"""A narrowed list is counted up to here: “more than 10,000” tells as much as a number nobody waits for."""
+"""Results of a search are counted up to here: “more than 10,000” tells as much as a number one waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,11 +139,51 @@ def filtered_contacts(actor: Actor, wanted: ContactFilter) -> QuerySet[Contact]:
 
 
 def list_total(
-    rows: QuerySet[Client] | QuerySet[Contact], wanted: ClientFilter | ContactFilter
+    actor: Actor, rows: QuerySet[Client] | QuerySet[Contact], wanted: ClientFilter | ContactFilter
 ) -> tuple[int, bool]:
-    """How many rows a filtered list has, and whether that is exact; without any filter it always is."""
+    """How many rows a list has, and whether that is exact: it is, but for long results of a search."""
+    if not has_words(wanted.search):
+        exact = _tallied(actor, wanted)
+        if exact is not None:
+            return exact, True
     if wanted.is_empty:
         return rows.count(), True
     total, is_exact = count_up_to(rows, COUNT_LIMIT)
     cut = has_words(wanted.search) and is_short(wanted.search) and total >= SHORT_LIMIT
     return (SHORT_LIMIT, False) if cut else (total, is_exact)
+
+
+def _tallied(actor: Actor, wanted: ClientFilter | ContactFilter) -> int | None:
+    """Counted by the tallies (see `book.tallies`); None where these don't know."""
+    clauses = clauses_of(actor, wanted)
+    if clauses is None:
+        return None
+    subject = CLIENT if isinstance(wanted, ClientFilter) else CONTACT
+    numbers = numbers_of(actor.company.pk, subject, (), clauses)
+    return None if numbers is None else numbers[EVERYONE]
+
+
+def clauses_of(actor: Actor, wanted: ClientFilter | ContactFilter) -> list[Clause] | None:
+    """The filter (not its search) and the actor's scope, as tallies take them; None where they can't."""
+    if wanted.deleted:
+        return None
+    listed = {"status": wanted.status_ids, "industry": wanted.industry_ids, "rep": wanted.rep_ids}
+    if isinstance(wanted, ClientFilter):
+        listed["tag"] = wanted.tag_ids
+    else:
+        if wanted.client_id is not None:
+            return None
+        listed["client_tag"] = wanted.client_tag_ids
+        listed["department"] = wanted.department_ids
+        listed["tag"] = wanted.contact_tag_ids
+    clauses = [Clause.of(kind, ids) for kind, ids in listed.items() if ids]
+    if wanted.active is not None:
+        clauses.append(Clause.of("active", [YES if wanted.active else NO]))
+    if isinstance(wanted, ContactFilter):
+        if wanted.no_marketing is not None:
+            clauses.append(Clause.of("no_marketing", [YES if wanted.no_marketing else NO]))
+        if wanted.has_email is not None:
+            clauses.append(Clause.of("email", ["valid"], exclude=not wanted.has_email))
+    if actor.own_clients_only:
+        clauses.append(Clause.of("rep", [actor.user.pk if actor.user else None]))
+    return clauses

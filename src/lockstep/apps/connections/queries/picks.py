@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db import connection as database
 
 from lockstep.apps.book.models import ListValue, Tag
+from lockstep.apps.book.tallies import CONTACT, numbers_of
 from lockstep.apps.connections.preferences import KINDS, NONE_GIVEN, Preferences
 
 NONE_WORDS = "None given"
@@ -21,6 +22,15 @@ _TAGGED = {
     "client_tag_ids": (Tag.Kind.CLIENT, "cl.tag_ids"),
     "contact_tag_ids": (Tag.Kind.CONTACT, "ct.tag_ids"),
 }
+TALLIED = {
+    "status_ids": "status",
+    "industry_ids": "industry",
+    "department_ids": "department",
+    "client_tag_ids": "client_tag",
+    "contact_tag_ids": "tag",
+}
+"""What the kinds of preferences are called in the tallies."""
+
 _BOOK = """book_contact ct JOIN book_client cl ON cl.id = ct.client_id
     WHERE ct.company_id = %(company)s AND ct.deleted_at IS NULL AND cl.deleted_at IS NULL"""
 
@@ -38,27 +48,34 @@ def choices(company_id: int) -> dict[str, list[Choice]]:
     """By the names of `Preferences`: lists in the company's order, tags by how many have them.
 
     “None given” is offered where somebody has none. Retired values are offered
-    as long as somebody has them. Five counts, one for each kind.
+    as long as somebody has them.
     """
+    counted: dict[str, dict[int, int]] = {}
+    tallied = numbers_of(company_id, CONTACT, list(TALLIED.values()))
+    if tallied is not None:
+        for kind, name in TALLIED.items():
+            counted[kind] = {int(value): number for (of, value), number in tallied.items() if of == name}
+    else:
+        counted = {kind: _counts(company_id, kind) for kind in KINDS}
     found: dict[str, list[Choice]] = {}
-    with database.cursor() as cursor:
-        for kind in KINDS:
-            order = "v.position, v.id" if kind in _LISTED else "n DESC, lower(v.name), v.id"
-            kept = "(NOT v.retired OR c.n > 0)" if kind in _LISTED else "TRUE"
-            cursor.execute(
-                f"""WITH c AS ({_counts_sql(kind)})
-                SELECT v.id, v.name, coalesce(c.n, 0) AS n
-                FROM {_table(kind)} v LEFT JOIN c ON c.id = v.id
-                WHERE v.company_id = %(company)s AND v.kind = %(kind)s AND {kept}
-                ORDER BY {order}""",
-                {"company": company_id, "kind": _kind(kind)},
-            )
-            rows = [Choice(*row) for row in cursor.fetchall()]
-            cursor.execute(_none_sql(kind), {"company": company_id})
-            [none] = cursor.fetchone()
-            if none and rows:
-                rows.append(Choice(NONE_GIVEN, NONE_WORDS, none))
-            found[kind] = rows
+    for kind in KINDS:
+        counts = counted[kind]
+        if kind in _LISTED:
+            values = ListValue.objects.filter(company_id=company_id, kind=_kind(kind))
+            rows = [
+                Choice(pk, name, counts.get(pk, 0))
+                for pk, name, retired in values.order_by("position", "id").values_list(
+                    "id", "name", "retired"
+                )
+                if not retired or counts.get(pk)
+            ]
+        else:
+            tags = Tag.objects.filter(company_id=company_id, kind=_kind(kind)).values_list("id", "name")
+            rows = [Choice(pk, name, counts.get(pk, 0)) for pk, name in tags]
+            rows.sort(key=lambda choice: (-choice.count, choice.name.lower(), choice.id))
+        if counts.get(NONE_GIVEN) and rows:
+            rows.append(Choice(NONE_GIVEN, NONE_WORDS, counts[NONE_GIVEN]))
+        found[kind] = rows
     return found
 
 
@@ -109,22 +126,15 @@ def _kind(kind: str) -> str:
     return (_LISTED[kind] if kind in _LISTED else _TAGGED[kind])[0].value
 
 
-def _table(kind: str) -> str:
-    return "book_listvalue" if kind in _LISTED else "book_tag"
-
-
-def _counts_sql(kind: str) -> str:
+def _counts(company_id: int, kind: str) -> dict[int, int]:
+    """Contacts by value, `NONE_GIVEN` for those without one, by looking at all of them."""
     if kind in _LISTED:
-        column = _LISTED[kind][1]
-        return f"SELECT {column} AS id, count(*) AS n FROM {_BOOK} AND {column} IS NOT NULL GROUP BY 1"
-    column = _TAGGED[kind][1]
-    return (
-        f"SELECT tag_id AS id, count(*) AS n FROM (SELECT unnest({column}) AS tag_id FROM {_BOOK}) tagged"
-        " GROUP BY 1"
-    )
-
-
-def _none_sql(kind: str) -> str:
-    column = (_LISTED[kind] if kind in _LISTED else _TAGGED[kind])[1]
-    empty = f"{column} IS NULL" if kind in _LISTED else f"{column} = '{{}}'"
-    return f"SELECT count(*) FROM {_BOOK} AND {empty}"
+        query = f"SELECT coalesce({_LISTED[kind][1]}, 0), count(*) FROM {_BOOK} GROUP BY 1"
+    else:
+        column = _TAGGED[kind][1]
+        query = f"""SELECT tag_id, count(*) FROM (SELECT unnest(
+            CASE WHEN {column} = '{{}}' THEN ARRAY[0]::bigint[] ELSE {column} END) AS tag_id
+            FROM {_BOOK}) tagged GROUP BY 1"""
+    with database.cursor() as cursor:
+        cursor.execute(query, {"company": company_id})
+        return dict(cursor.fetchall())

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.db import connection as database
 from django.db.models import Count
 
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.preferences import Preferences
-from lockstep.apps.sync.eligibility import parameters, reason_sql
 from lockstep.apps.sync.models import MemberRecord
+from lockstep.apps.sync.queries.reasons import read_reasons
 from lockstep.core.member import Reason, SyncState
 
 
@@ -31,17 +30,7 @@ class ReasonCounts:
 
 def reason_counts(company_id: int, preferences: Preferences) -> ReasonCounts:
     """How many contacts would be synced under these filters, and how many are left out by each reason."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            f"""SELECT reason, count(*) FROM (
-                    SELECT {reason_sql(preferences)} AS reason
-                    FROM book_contact ct JOIN book_client cl ON cl.id = ct.client_id
-                    WHERE ct.company_id = %(company)s
-                      AND ct.deleted_at IS NULL AND cl.deleted_at IS NULL) judged
-                GROUP BY reason""",
-            parameters(company_id, preferences),
-        )
-        return ReasonCounts({Reason(reason): number for reason, number in cursor.fetchall()})
+    return ReasonCounts(read_reasons(company_id, preferences).counts())
 
 
 def state_counts(connection: Connection) -> dict[SyncState, int]:

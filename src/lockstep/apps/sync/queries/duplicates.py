@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection as database
-
+from lockstep.apps.book.models import Contact
 from lockstep.apps.connections.preferences import Preferences
-from lockstep.apps.sync.eligibility import parameters, reason_sql
-from lockstep.apps.sync.models import DuplicateChoice
+from lockstep.apps.sync.queries.reasons import read_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +32,27 @@ class DuplicateGroup:
 
 def duplicates(
     company_id: int, preferences: Preferences, *, limit: int = 0
-) -> tuple[int, list[DuplicateGroup]]:
-    """How many contacts are left out as duplicates, and the first `limit` addresses (0: all)."""
-    with database.cursor() as cursor:
-        cursor.execute(
-            f"""WITH judged AS (
-                    SELECT ct.id, ct.first_name, ct.last_name, ct.email_key, ct.created_at, cl.name,
-                        {reason_sql(preferences)} AS reason
-                    FROM book_contact ct JOIN book_client cl ON cl.id = ct.client_id
-                    WHERE ct.company_id = %(company)s AND ct.email_key IN (
-                        SELECT email_key FROM book_contact
-                        WHERE company_id = %(company)s AND email_key <> '' AND deleted_at IS NULL
-                        GROUP BY email_key HAVING count(*) > 1)
-                )
-                SELECT email_key, id, first_name, last_name, name, created_at, reason = 'fits'
-                FROM judged WHERE reason IN ('fits', 'duplicate')
-                ORDER BY email_key, reason = 'fits' DESC, created_at DESC, id DESC""",
-            parameters(company_id, preferences),
-        )
-        rows = cursor.fetchall()
-    groups: dict[str, list[DuplicateContact]] = {}
-    newest: dict[str, tuple[datetime, int]] = {}
-    for email, pk, _, _, _, created, _ in rows:
-        newest[email] = max(newest.get(email, (created, pk)), (created, pk))
-    for email, pk, first, last, client, created, synced in rows:
-        contact = DuplicateContact(
-            pk, f"{first} {last}".strip(), client, created, synced, newest[email] == (created, pk)
-        )
-        groups.setdefault(email, []).append(contact)
-    shared = {email: contacts for email, contacts in groups.items() if len(contacts) > 1}
-    chosen = set(
-        DuplicateChoice.objects.filter(company_id=company_id, email_key__in=list(shared)).values_list(
-            "email_key", flat=True
-        )
-    )
-    listed = [DuplicateGroup(email, contacts, email in chosen) for email, contacts in shared.items()]
-    left_out = sum(len(contacts) - 1 for contacts in shared.values())
-    return left_out, listed[:limit] if limit else listed
+) -> tuple[int, list[DuplicateGroup], int]:
+    """How many contacts are left out as duplicates, the first `limit` addresses (0: all), how many more."""
+    claims = read_reasons(company_id, preferences).claims
+    addresses = sorted(claims)
+    shown = addresses[:limit] if limit else addresses
+    rows = Contact.objects.filter(pk__in=[claim.contact_id for key in shown for claim in claims[key]])
+    contacts = {contact.pk: contact for contact in rows.select_related("client")}
+    groups = []
+    for key in shown:
+        listed = [
+            DuplicateContact(
+                claim.contact_id,
+                contacts[claim.contact_id].full_name,
+                contacts[claim.contact_id].client.name,
+                contacts[claim.contact_id].created_at,
+                claim.wins,
+                claim.newest,
+            )
+            for claim in claims[key]
+            if claim.contact_id in contacts
+        ]
+        groups.append(DuplicateGroup(key, listed, any(claim.chosen for claim in claims[key])))
+    left_out = sum(len(rivals) - 1 for rivals in claims.values())
+    return left_out, groups, len(addresses) - len(shown)
