@@ -21,7 +21,9 @@ from lockstep.apps.accounts.models import Seat
 from lockstep.apps.accounts.permissions import Actor, NotPermitted, Role
 from lockstep.apps.accounts.services import add_user
 from lockstep.apps.book import services as book
-from lockstep.apps.book.models import ListValue
+from lockstep.apps.book.models import HistoryEntry, ListValue
+from lockstep.apps.book.queries import ContactFilter
+from lockstep.apps.book.queries.selection import Selection
 from lockstep.apps.book.services import imports
 from lockstep.apps.connections import services as connections
 from lockstep.apps.connections.preferences import Preferences
@@ -56,6 +58,14 @@ class Here:
         self.account = self.window.on.account
         made, _ = integrations.create_token(self.admin.actor(), name="CRM", scopes=["book:read"], days=1)
         self.token = made.pk
+        self.chosen = Selection(wanted=ContactFilter(), ids=[self.contact.pk])
+        actor = self.admin.actor()
+        edit = book.BulkEdit(subject="contact", add_tags=["Here"])
+        self.bulk = book.advance_bulk(book.start_bulk_edit(actor, self.chosen, edit).pk)
+        book.save_contact(actor, contact_id=self.contact.pk, position="Else")
+        self.entry = HistoryEntry.objects.filter(subject_kind="contact", subject_id=self.contact.pk).latest(
+            "pk"
+        )
 
 
 def table() -> io.BytesIO:
@@ -100,6 +110,24 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
     "book.restore_contact": (
         MANAGERS,
         lambda a, h: book.restore_contact(a, contact_id=h.part.deleted_contact.pk),
+    ),
+    "book.preview_bulk_edit": (
+        EDITORS,
+        lambda a, h: book.preview_bulk_edit(a, h.chosen, book.BulkEdit(subject="contact", add_tags=["New"])),
+    ),
+    "book.start_bulk_edit": (
+        EDITORS,
+        lambda a, h: book.start_bulk_edit(a, h.chosen, book.BulkEdit(subject="contact", add_tags=["New"])),
+    ),
+    "book.start_undo": (EDITORS, lambda a, h: book.start_undo(a, bulk_id=h.bulk.pk)),
+    "book.undo_entry": (EDITORS, lambda a, h: book.undo_entry(a, entry_id=h.entry.pk)),
+    "book.merge_clients": (
+        MANAGERS,
+        lambda a, h: book.merge_clients(a, keep_id=h.client, other_ids=[h.part.clients[1].pk]),
+    ),
+    "book.merge_contacts": (
+        MANAGERS,
+        lambda a, h: book.merge_contacts(a, keep_id=h.contact.pk, other_ids=[h.part.contacts[1].pk]),
     ),
     "book.contacts_csv": (EXPORTERS, lambda a, h: book.contacts_csv(a)),
     "book.add_list_value": (
@@ -182,6 +210,7 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
 ASK_NOBODY = {
     "accounts.create_company": "the command line, before there is anybody",
     "accounts.create_first_company": "the command line and the first start",
+    "book.advance_bulk": "a worker, and who has just started it",
     "book.add_starting_values": "the birth of a company",
     "book.email_is_valid": "decides about a text, reads no row",
     "book.ensure_tags": "other services, after they asked",
@@ -307,6 +336,8 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
     assert found == {
         "book.save_contact": "invalid",
         "book.upsert_contact": "invalid",
+        "book.preview_bulk_edit": "invalid",
+        "book.start_bulk_edit": "invalid",
         "book.reorder_list_values": "invalid",
         "sync.dismiss_waiting": "nothing said",
     }

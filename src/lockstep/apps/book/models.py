@@ -138,6 +138,10 @@ class Client(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged", db_index=False
+    )
+    """The client that this one became a part of; set only while this one is deleted."""
 
     class Meta:
         constraints = [
@@ -160,6 +164,9 @@ class Client(models.Model):
                 name="book_client_by_change",
             ),
             GinIndex(fields=["tag_ids"], name="book_client_tags", opclasses=["array_ops"]),
+            models.Index(
+                fields=["merged_into"], condition=Q(merged_into__isnull=False), name="book_client_merged"
+            ),
         ]
         triggers = capture(
             "client",
@@ -237,6 +244,10 @@ class Contact(AddressColumns):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="merged", db_index=False
+    )
+    """The contact that this one became a part of; set only while this one is deleted."""
 
     class Meta:
         constraints = [
@@ -265,6 +276,9 @@ class Contact(AddressColumns):
                 name="book_contact_by_change",
             ),
             GinIndex(fields=["tag_ids"], name="book_contact_tags", opclasses=["array_ops"]),
+            models.Index(
+                fields=["merged_into"], condition=Q(merged_into__isnull=False), name="book_contact_merged"
+            ),
         ]
         triggers = capture(
             "contact",
@@ -352,19 +366,99 @@ class Rep(User):
         triggers = capture_user_names("rep")
 
 
-class HistoryEntry(models.Model):
-    """Who changed what and when (B6). `changes` maps a field to [old, new] as people read them."""
+class BulkChange(models.Model):
+    """Many rows of the book changed by one act: a bulk edit, a merge, an import, or the undo of one of them.
 
-    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    Which rows is held by `BulkTarget` until the act is through; what happened to
+    each is in the history, one entry a row. A worker that takes it over goes on
+    at `done`, which moves in the same transaction as the rows.
+    """
+
+    class Kind(models.TextChoices):
+        EDIT = "edit", "Bulk edit"
+        MERGE = "merge", "Merge"
+        IMPORT = "import", "Import"
+        UNDO = "undo", "Undo"
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    own_clients_only = models.BooleanField(default=False)
+    """Whether who asked for it was limited to own clients."""
+    kind = models.CharField(max_length=16, choices=Kind)
+    subject_kind = models.CharField(max_length=24)
+    """“client” or “contact”: which rows were chosen."""
+    edit = models.JSONField(default=dict)
+    """What is done to each row, see `services.bulk.edits`."""
+    words = models.CharField(max_length=500, blank=True, default="")
+    """What was done, as people read it: “Tag “VIP” added”."""
+    total = models.PositiveIntegerField(default=0)
+    """Rows chosen, or for an undo entries to set back."""
+    done = models.PositiveIntegerField(default=0)
+    """Of these, looked at so far."""
+    changed = models.PositiveIntegerField(default=0)
+    skipped = models.PositiveIntegerField(default=0)
+    """Left alone because they could not be changed, or were changed by somebody since."""
+    skips = models.JSONField(default=list)
+    """The first of the skipped: `{"kind": …, "id": …, "why": …}` each."""
+    undoes = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="undone_by"
+    )
+    parent_import = models.OneToOneField(
+        "Import", null=True, blank=True, on_delete=models.CASCADE, related_name="bulk"
+    )
+    state = models.CharField(max_length=16, choices=State, default=State.RUNNING)
+    error = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "-created_at", "-id"])]
+
+    def __str__(self) -> str:
+        return f"bulk change {self.pk}"
+
+
+class BulkTarget(models.Model):
+    """The rows that a bulk change still has to go through, in their order; gone when it is done."""
+
+    bulk = models.OneToOneField(BulkChange, on_delete=models.CASCADE, primary_key=True, related_name="target")
+    ids = ArrayField(models.BigIntegerField(), default=list)
+
+    def __str__(self) -> str:
+        return f"rows of bulk change {self.pk}"
+
+
+class HistoryEntry(models.Model):
+    """Who changed what and when (B6). `changes` maps a field to [old, new] as people read them.
+
+    `before` and `after` hold the same as the columns hold it (see
+    `services.raw`), only of what differs: an entry that has them can be undone.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
     at = models.DateTimeField(default=timezone.now)
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     subject_kind = models.CharField(max_length=24)
     subject_id = models.BigIntegerField()
     action = models.CharField(max_length=40)
     changes = models.JSONField(default=dict)
+    before = models.JSONField(null=True, blank=True)
+    after = models.JSONField(null=True, blank=True)
+    bulk = models.ForeignKey(
+        BulkChange, null=True, blank=True, on_delete=models.CASCADE, related_name="entries", db_index=False
+    )
+    undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["company", "subject_kind", "subject_id", "-at"])]
+        indexes = [
+            models.Index(fields=["company", "subject_kind", "subject_id", "-at"]),
+            models.Index(fields=["bulk", "id"], condition=Q(bulk__isnull=False), name="book_history_by_bulk"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject_kind} {self.subject_id}"

@@ -81,6 +81,9 @@ def reason_sql(preferences: Preferences, *, contact: str = "ct", client: str = "
 
 
 def _rank(contact: str) -> str:
-    chosen = f"""EXISTS (SELECT FROM sync_duplicatechoice choice WHERE choice.company_id = %(company)s
-        AND choice.email_key = {contact}.email_key AND choice.contact_id = {contact}.id)"""
+    """A choice of somebody who was merged into another contact is a choice of that one."""
+    chosen = f"""EXISTS (SELECT FROM sync_duplicatechoice choice
+        LEFT JOIN book_contact gone ON gone.id = choice.contact_id AND gone.merged_into_id = {contact}.id
+        WHERE choice.company_id = %(company)s AND choice.email_key = {contact}.email_key
+          AND (choice.contact_id = {contact}.id OR gone.id IS NOT NULL))"""
     return f"{chosen}, {contact}.created_at, {contact}.id"

@@ -83,8 +83,11 @@ def _tagged(column: str, ids: Sequence[int]) -> Q:
     return any_of | Q(**{column: []}) if len(known) < len(ids) else any_of
 
 
-def filtered_clients(actor: Actor, wanted: ClientFilter) -> QuerySet[Client]:
-    """The clients, unsorted; search terms without any word match everything."""
+def filtered_clients(actor: Actor, wanted: ClientFilter, *, whole: bool = False) -> QuerySet[Client]:
+    """The clients, unsorted; search terms without any word match everything.
+
+    `whole`: a short search is not cut off, however many rows it fits.
+    """
     clients = clients_of(actor, deleted=wanted.deleted)
     if wanted.status_ids:
         clients = clients.filter(_one_of("status_id", wanted.status_ids))
@@ -99,12 +102,12 @@ def filtered_clients(actor: Actor, wanted: ClientFilter) -> QuerySet[Client]:
     if wanted.changed_since is not None:
         clients = clients.filter(updated_at__gte=wanted.changed_since)
     if has_words(wanted.search):
-        clients = clients.filter(id__in=clients_matching(actor.company, wanted.search))
+        clients = clients.filter(id__in=clients_matching(actor.company, wanted.search, whole=whole))
     return clients
 
 
-def filtered_contacts(actor: Actor, wanted: ContactFilter) -> QuerySet[Contact]:
-    """The contacts, unsorted; search terms without any word match everything."""
+def filtered_contacts(actor: Actor, wanted: ContactFilter, *, whole: bool = False) -> QuerySet[Contact]:
+    """The contacts, unsorted; search terms without any word match everything; `whole` as above."""
     contacts = contacts_of(actor, deleted=wanted.deleted)
     if wanted.client_id is not None:
         contacts = contacts.filter(client_id=wanted.client_id)
@@ -134,7 +137,7 @@ def filtered_contacts(actor: Actor, wanted: ContactFilter) -> QuerySet[Contact]:
     if wanted.changed_since is not None:
         contacts = contacts.filter(updated_at__gte=wanted.changed_since)
     if has_words(wanted.search):
-        contacts = contacts.filter(id__in=contacts_matching(actor.company, wanted.search))
+        contacts = contacts.filter(id__in=contacts_matching(actor.company, wanted.search, whole=whole))
     return contacts
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from lockstep.apps.accounts.permissions import Actor, Permission
-from lockstep.apps.book.models import HistoryEntry
+from lockstep.apps.book.models import BulkChange, HistoryEntry
 from lockstep.apps.book.queries.paging import Order, Page, keyset_page
 from lockstep.apps.book.queries.rows import HistoryRow
 from lockstep.apps.book.queries.scope import clients_of, contacts_of
@@ -44,17 +45,28 @@ FIELD_LABELS = {
     "contacts": "Contacts",
     "glyph": "Sign",
     "import": "Import",
+    "tags_added": "Tags added",
+    "tags_removed": "Tags taken off",
+    "address_name": "Address name",
+    "addresses": "Addresses",
+    "other_addresses": "Further addresses",
+    "merged": "Merged",
+    "merged_into": "Merged into",
 }
 
 
 def history_page(
     actor: Actor, *, subject: str, subject_id: int, cursor: str | None = None, size: int = 30
 ) -> Page[HistoryRow]:
-    """The history of one client, contact, …; empty where the actor may not see the subject."""
+    """The history of one client, contact, …; empty where the actor may not see the subject.
+
+    What was merged into it belongs to its history.
+    """
     actor.require(Permission.VIEW_BOOK)
+    subjects = [subject_id, *merged_ids(actor, subject, subject_id)]
     entries = HistoryEntry.objects.filter(
-        company=actor.company, subject_kind=subject, subject_id=subject_id
-    ).select_related("user")
+        company=actor.company, subject_kind=subject, subject_id__in=subjects
+    ).select_related("user", "bulk")
     if actor.own_clients_only and not _may_see(actor, subject, subject_id):
         entries = entries.none()
     return keyset_page(
@@ -67,6 +79,14 @@ def history_page(
     )
 
 
+def merged_ids(actor: Actor, subject: str, subject_id: int) -> list[int]:
+    """Ids of the clients (or contacts) that were merged into this one."""
+    rows: Any = {"client": clients_of, "contact": contacts_of}.get(subject)
+    if rows is None:
+        return []
+    return list(rows(actor, deleted=True).filter(merged_into_id=subject_id).values_list("pk", flat=True))
+
+
 def _may_see(actor: Actor, subject: str, subject_id: int) -> bool:
     match subject:
         case "client":
@@ -77,11 +97,22 @@ def _may_see(actor: Actor, subject: str, subject_id: int) -> bool:
             return False
 
 
+def undo_permission(entry: HistoryEntry) -> Permission:
+    """Undoing a deletion, a restoration or an addition takes what deleting takes."""
+    removes = {"deleted_at", "added"} & set(entry.before or {})
+    return Permission.DELETE_BOOK if removes else Permission.EDIT_BOOK
+
+
 def _row(entry: HistoryEntry) -> HistoryRow:
     return HistoryRow(
         at=entry.at,
         who=entry.user.full_name if entry.user else "Lockstep",
         action=entry.action,
+        id=entry.pk,
+        undoable=undo_permission(entry) if entry.before is not None and entry.after is not None else None,
+        undone_at=entry.undone_at,
+        bulk_id=entry.bulk_id,
+        is_merge=entry.bulk is not None and entry.bulk.kind == BulkChange.Kind.MERGE,
         changes=tuple(
             (FIELD_LABELS.get(field, field.replace("_", " ").capitalize()), old, new)
             for field, (old, new) in entry.changes.items()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 from dataclasses import dataclass
 
+from lockstep.apps.accounts.permissions import Permission
+
 
 @dataclass(frozen=True, slots=True)
 class Named:
@@ -174,9 +176,17 @@ class SidebarCounts:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
+    id: int
     at: datetime.datetime
     who: str
     action: str
     """“created”, “changed”, “deleted”, “restored”, …"""
     changes: tuple[tuple[str, str, str], ...]
     """(what, old, new), as people read them; what is the label of the field."""
+    undoable: Permission | None = None
+    """What it takes to undo it; None where it can't be undone."""
+    undone_at: datetime.datetime | None = None
+    bulk_id: int | None = None
+    """The bulk change that it is a part of."""
+    is_merge: bool = False
+    """Undone only as a whole."""

@@ -44,7 +44,7 @@ def is_short(text: str) -> bool:
     return all(len(word) <= SHORT_WORD for word in _words(text))
 
 
-def clients_matching(company: Company, text: str) -> RawSQL:
+def clients_matching(company: Company, text: str, *, whole: bool = False) -> RawSQL:
     """Ids of clients that fit themselves, or one of whose contacts fits, or both together."""
     words = _words(text)
     branches = [
@@ -62,10 +62,10 @@ def clients_matching(company: Company, text: str) -> RawSQL:
                 (ours, theirs),
             )
         )
-    return _union(company, text, branches)
+    return _union(company, text, branches, whole=whole)
 
 
-def contacts_matching(company: Company, text: str) -> RawSQL:
+def contacts_matching(company: Company, text: str, *, whole: bool = False) -> RawSQL:
     """Ids of contacts that fit themselves, or whose client fits, or both together."""
     words = _words(text)
     branches = [
@@ -84,7 +84,7 @@ def contacts_matching(company: Company, text: str) -> RawSQL:
                 (ours, theirs),
             )
         )
-    return _union(company, text, branches)
+    return _union(company, text, branches, whole=whole)
 
 
 def _splits(words: list[str]) -> list[tuple[list[str], list[str]]]:
@@ -99,10 +99,12 @@ def _splits(words: list[str]) -> list[tuple[list[str], list[str]]]:
     ]
 
 
-def _union(company: Company, text: str, branches: list[tuple[str, tuple[list[str], list[str]]]]) -> RawSQL:
+def _union(
+    company: Company, text: str, branches: list[tuple[str, tuple[list[str], list[str]]]], *, whole: bool
+) -> RawSQL:
     parts: list[str] = []
     parameters: list[object] = []
-    limit = f" LIMIT {SHORT_LIMIT}" if is_short(text) else ""
+    limit = f" LIMIT {SHORT_LIMIT}" if is_short(text) and not whole else ""
     for sql, (own, other) in branches:
         filled = (
             sql.replace("{own}", "search @@ lockstep_word_query(%s)")

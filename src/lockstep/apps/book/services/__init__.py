@@ -1,5 +1,15 @@
 """Verbs that write the book. Each asks the actor's permission, owns its transaction, and records history."""
 
+from lockstep.apps.book.services.bulk import (
+    BulkEdit,
+    EditPreview,
+    Undone,
+    advance_bulk,
+    preview_bulk_edit,
+    start_bulk_edit,
+    start_undo,
+    undo_entry,
+)
 from lockstep.apps.book.services.clients import (
     AddressValues,
     ClientValues,
@@ -26,24 +36,32 @@ from lockstep.apps.book.services.list_values import (
     reorder_list_values,
     retire_list_value,
 )
+from lockstep.apps.book.services.merging import merge_clients, merge_contacts
 from lockstep.apps.book.services.tags import delete_tag, ensure_tags, merge_tags, rename_tag
 from lockstep.apps.book.services.upserts import Upserted, upsert_client, upsert_contact
 
 __all__ = [
     "AddressValues",
+    "BulkEdit",
     "ClientValues",
     "ContactValues",
+    "EditPreview",
+    "Undone",
     "Upserted",
     "add_list_value",
     "add_starting_values",
+    "advance_bulk",
     "contacts_csv",
     "delete_client",
     "delete_contact",
     "delete_tag",
     "email_is_valid",
     "ensure_tags",
+    "merge_clients",
+    "merge_contacts",
     "merge_list_values",
     "merge_tags",
+    "preview_bulk_edit",
     "rename_list_value",
     "rename_tag",
     "reorder_list_values",
@@ -55,6 +73,9 @@ __all__ = [
     "set_client_active",
     "set_contact_active",
     "set_no_marketing",
+    "start_bulk_edit",
+    "start_undo",
+    "undo_entry",
     "upsert_client",
     "upsert_contact",
 ]

@@ -12,19 +12,24 @@ from django.utils import timezone
 from lockstep.apps.accounts.models import Seat
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
-from lockstep.apps.book.models import Client, ClientAddress, Contact, ListValue, Tag
+from lockstep.apps.book.models import BulkChange, Client, ClientAddress, Contact, ListValue, Tag
 from lockstep.apps.book.queries.names import named
 from lockstep.apps.book.queries.scope import clients_of
 from lockstep.apps.book.services import history
 from lockstep.apps.book.services.choices import check_list_value, named_tags
 from lockstep.apps.book.services.fields import FieldCheck, unique_or_invalid
+from lockstep.apps.book.services.naming import address_in_a_line
+from lockstep.apps.book.services.raw import Raw, addresses_of, differing, raw_of, write_addresses
 from lockstep.apps.book.services.tags import ensure_tags
 
 ADDRESS_FIELDS = ("line1", "line2", "city", "state", "postal_code", "country")
+MAX_ADDRESSES = 50
 _TEXTS = ("name", "account_number", "website", "phone", "notes", "external_id")
 
 
 class AddressValues(TypedDict, total=False):
+    name: str
+    """What the address is: “Warehouse”."""
     line1: str
     line2: str
     city: str
@@ -51,6 +56,8 @@ class ClientValues(TypedDict, total=False):
     external_id: str
     address: AddressValues
     """The primary address; what isn't given stays as it is."""
+    addresses: Sequence[AddressValues]
+    """All addresses, the primary one first; empty ones are left out. Instead of `address`."""
 
 
 @transaction.atomic
@@ -65,7 +72,9 @@ def save_client(actor: Actor, *, client_id: int | None = None, **values: Unpack[
     actor.require(Permission.EDIT_BOOK)
     now = timezone.now()
     client = Client(company=actor.company) if client_id is None else _own_client(actor, client_id)
-    before = {} if client_id is None else _readable(client)
+    held = addresses_of([client_id]).get(client_id, []) if client_id is not None else []
+    before = {} if client_id is None else _readable(client, held)
+    raw_before = raw_of(client) | {"addresses": held}
 
     check = FieldCheck()
     texts = check.texts(Client, values, _TEXTS)
@@ -80,7 +89,7 @@ def save_client(actor: Actor, *, client_id: int | None = None, **values: Unpack[
         )
     _set_rep(actor, client, values, check)
     tags = check.tags(values["tags"]) if "tags" in values else None
-    address = check.texts(ClientAddress, values.get("address", {}), ADDRESS_FIELDS)
+    addresses = _check_addresses(values, held, check)
     check.finish()
 
     for field, text in texts.items():
@@ -90,22 +99,24 @@ def save_client(actor: Actor, *, client_id: int | None = None, **values: Unpack[
     if "active" in values:
         client.active = values["active"]
 
-    row = None if client_id is None else client.addresses.filter(is_primary=True).first()
-    if address and (row is not None or any(address.values())):
-        row = row or ClientAddress(company=actor.company)
-        for field, text in address.items():
-            setattr(row, field, text)
-
-    changes = history.differences(before, _readable(client, row))
-    if client_id is None or changes:
+    changes = history.differences(before, _readable(client, addresses))
+    raw = differing(raw_before, raw_of(client) | {"addresses": addresses})
+    if client_id is None or raw[1]:
         client.updated_at = now
         with unique_or_invalid():
             client.save()
-        if row is not None and address:
-            row.client = client
-            row.save()
+        if addresses != held:
+            write_addresses({client.pk: addresses})
         action = "created" if client_id is None else "changed"
-        history.record(actor, subject="client", subject_id=client.pk, action=action, changes=changes, at=now)
+        history.record(
+            actor,
+            subject="client",
+            subject_id=client.pk,
+            action=action,
+            changes=changes,
+            raw=None if client_id is None else raw,
+            at=now,
+        )
     return client
 
 
@@ -122,20 +133,22 @@ def delete_client(actor: Actor, *, client_id: int) -> int:
     """
     actor.require(Permission.DELETE_BOOK)
     client = _own_client(actor, client_id)
-    now = timezone.now()
+    before, now = raw_of(client), timezone.now()
     client.deleted_at = client.updated_at = now
     client.save(update_fields=["deleted_at", "updated_at"])
     left = Contact.objects.filter(client=client, deleted_at=None).update(deleted_at=now, updated_at=now)
-    _record_removal(actor, client, "deleted", left, now)
+    _record_removal(actor, client, "deleted", left, now, differing(before, raw_of(client)))
     return left
 
 
 @transaction.atomic
-def restore_client(actor: Actor, *, client_id: int) -> int:
+def restore_client(actor: Actor, *, client_id: int, bulk: BulkChange | None = None) -> int:
     """Bring a deleted client back, with the contacts that were deleted together with it.
 
     Contacts that were deleted before on their own stay deleted. Raises
     `Invalid` if another client has the name by now. Returns how many contacts came back.
+    A client that was merged into another comes back by itself: undoing the
+    merge is what brings its contacts along. `bulk` is what the restoration is a part of.
     """
     actor.require(Permission.DELETE_BOOK)
     client = clients_of(actor, deleted=True).select_for_update().filter(pk=client_id).first()
@@ -144,12 +157,12 @@ def restore_client(actor: Actor, *, client_id: int) -> int:
     check = FieldCheck()
     _check_identity(actor, client, {"name": client.name}, check, creating=False)
     check.finish()
-    gone_at, now = client.deleted_at, timezone.now()
-    client.deleted_at, client.updated_at = None, now
+    before, gone_at, now = raw_of(client), client.deleted_at, timezone.now()
+    client.deleted_at, client.updated_at, client.merged_into = None, now, None
     with unique_or_invalid():
-        client.save(update_fields=["deleted_at", "updated_at"])
+        client.save(update_fields=["deleted_at", "updated_at", "merged_into"])
     back = Contact.objects.filter(client=client, deleted_at=gone_at).update(deleted_at=None, updated_at=now)
-    _record_removal(actor, client, "restored", back, now)
+    _record_removal(actor, client, "restored", back, now, differing(before, raw_of(client)), bulk)
     return back
 
 
@@ -193,10 +206,27 @@ def _set_rep(actor: Actor, client: Client, values: ClientValues, check: FieldChe
     client.rep = seat.user if seat else None
 
 
-def _readable(client: Client, address: ClientAddress | None = None) -> dict[str, Any]:
-    """Every field as people read it; `address` is looked up where it isn't given."""
-    if address is None and client.pk is not None:
-        address = client.addresses.filter(is_primary=True).first()
+def _check_addresses(
+    values: ClientValues, held: list[dict[str, str]], check: FieldCheck
+) -> list[dict[str, str]]:
+    """The addresses that the client is to have, the primary one first."""
+    parts = ("name", *ADDRESS_FIELDS)
+    if "addresses" in values:
+        given = [check.texts(ClientAddress, address, parts) for address in values["addresses"]]
+        wanted = [{part: address.get(part, "") for part in parts} for address in given]
+        wanted = [address for address in wanted if any(address[part] for part in ADDRESS_FIELDS)]
+        if len(wanted) > MAX_ADDRESSES:
+            check.complain("addresses", f"{len(wanted)} addresses are too many: {MAX_ADDRESSES} fit.")
+        return wanted
+    primary = check.texts(ClientAddress, values.get("address", {}), parts)
+    if not primary or (not held and not any(primary.values())):
+        return held
+    first = {**(held[0] if held else dict.fromkeys(parts, "")), **primary}
+    return [first, *held[1:]]
+
+
+def _readable(client: Client, addresses: list[dict[str, str]]) -> dict[str, Any]:
+    """Every field as people read it."""
     values: dict[str, Any] = {
         "name": client.name,
         "account_number": client.account_number,
@@ -210,17 +240,30 @@ def _readable(client: Client, address: ClientAddress | None = None) -> dict[str,
         "active": client.active,
         "external_id": client.external_id,
     }
+    primary = addresses[0] if addresses else {}
     for field in ADDRESS_FIELDS:
-        values[field] = getattr(address, field) if address else ""
+        values[field] = primary.get(field, "")
+    values["address_name"] = primary.get("name", "")
+    values["other_addresses"] = "; ".join(address_in_a_line(address) for address in addresses[1:])
     return values
 
 
-def _record_removal(actor: Actor, client: Client, action: str, contacts: int, at: datetime.datetime) -> None:
+def _record_removal(
+    actor: Actor,
+    client: Client,
+    action: str,
+    contacts: int,
+    at: datetime.datetime,
+    raw: tuple[Raw, Raw],
+    bulk: BulkChange | None = None,
+) -> None:
     history.record(
         actor,
         subject="client",
         subject_id=client.pk,
         action=action,
         changes={"contacts": ["", str(contacts)]} if contacts else {},
+        raw=raw,
+        bulk=bulk,
         at=at,
     )

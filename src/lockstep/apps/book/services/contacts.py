@@ -17,6 +17,7 @@ from lockstep.apps.book.services import history
 from lockstep.apps.book.services.choices import check_list_value, named_tags
 from lockstep.apps.book.services.clients import ADDRESS_FIELDS
 from lockstep.apps.book.services.fields import FieldCheck, unique_or_invalid
+from lockstep.apps.book.services.raw import differing, raw_of
 from lockstep.apps.book.services.tags import ensure_tags
 
 _TEXTS = (
@@ -75,6 +76,7 @@ def save_contact(actor: Actor, *, contact_id: int | None = None, **values: Unpac
     now = timezone.now()
     contact = Contact(company=actor.company) if contact_id is None else _own_contact(actor, contact_id)
     before = {} if contact_id is None else _readable(contact)
+    raw_before = {} if contact_id is None else raw_of(contact)
 
     check = FieldCheck()
     texts = check.texts(Contact, values, _TEXTS)
@@ -110,7 +112,13 @@ def save_contact(actor: Actor, *, contact_id: int | None = None, **values: Unpac
             contact.save()
         action = "created" if contact_id is None else "changed"
         history.record(
-            actor, subject="contact", subject_id=contact.pk, action=action, changes=changes, at=now
+            actor,
+            subject="contact",
+            subject_id=contact.pk,
+            action=action,
+            changes=changes,
+            raw=None if contact_id is None else differing(raw_before, raw_of(contact)),
+            at=now,
         )
     return contact
 
@@ -152,10 +160,11 @@ def restore_contact(actor: Actor, *, contact_id: int) -> Contact:
 
 
 def _remove(actor: Actor, contact: Contact, deleted_at: datetime.datetime | None, action: str) -> Contact:
-    now = deleted_at or timezone.now()
-    contact.deleted_at, contact.updated_at = deleted_at, now
-    contact.save(update_fields=["deleted_at", "updated_at"])
-    history.record(actor, subject="contact", subject_id=contact.pk, action=action, at=now)
+    now, before = deleted_at or timezone.now(), raw_of(contact)
+    contact.deleted_at, contact.updated_at, contact.merged_into = deleted_at, now, None
+    contact.save(update_fields=["deleted_at", "updated_at", "merged_into"])
+    raw = differing(before, raw_of(contact))
+    history.record(actor, subject="contact", subject_id=contact.pk, action=action, raw=raw, at=now)
     return contact
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lockstep.apps.accounts.permissions import Actor
-from lockstep.apps.book.models import HistoryEntry
+from lockstep.apps.book.models import BulkChange, HistoryEntry
 
 Readable = str
 """A value as people read it: a name instead of an id, “yes” instead of true, '' for nothing."""
@@ -45,9 +45,16 @@ def record(
     subject_id: int,
     action: str,
     changes: Mapping[str, list[Readable]] | None = None,
+    raw: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
+    bulk: BulkChange | None = None,
     at: datetime.datetime,
 ) -> HistoryEntry:
-    """Add one entry; the caller's transaction holds it."""
+    """Add one entry; the caller's transaction holds it.
+
+    `raw` is (before, after) of the columns that differ, see `services.raw`;
+    with it the change can be undone.
+    """
+    before, after = raw if raw else (None, None)
     return HistoryEntry.objects.create(
         company=actor.company,
         user=actor.user,
@@ -56,4 +63,7 @@ def record(
         subject_id=subject_id,
         action=action,
         changes=dict(changes or {}),
+        before=None if before is None else dict(before),
+        after=None if after is None else dict(after),
+        bulk=bulk,
     )

@@ -19,6 +19,7 @@ from lockstep.apps.book.services.imports.planning import (
     no_marketing_value,
     reference_value,
 )
+from lockstep.apps.book.services.raw import json_of_differing
 
 _LIST_VALUES = """
     INSERT INTO book_listvalue (company_id, kind, name, position, glyph, retired)
@@ -151,15 +152,57 @@ def _changed_contacts(on_match: str, lift: bool) -> str:
     """
 
 
-_HISTORY = """
-    INSERT INTO book_historyentry (company_id, at, user_id, subject_kind, subject_id, action, changes)
-        SELECT %(company)s, %(now)s, %(user)s::bigint, e.kind, e.id, e.action, e.changes || %(source)s::jsonb
+#: Columns that an import may change, and what history keeps of them so that the import can be undone.
+_CLIENT_COLUMNS = (*CLIENT_TEXTS, "external_id", "status_id", "industry_id", "rep_id", "tag_ids")
+_CONTACT_COLUMNS = (
+    *CONTACT_TEXTS,
+    *ADDRESS,
+    "client_id",
+    "department_id",
+    "tag_ids",
+    "no_marketing",
+    "no_marketing_reason",
+    "no_marketing_at",
+    "active",
+)
+
+_ADDRESS_LIST = f"""coalesce((SELECT jsonb_agg(jsonb_build_object(
+        {", ".join(f"'{part}', a.{part}" for part in ("name", *ADDRESS))}) ORDER BY a.is_primary DESC, a.id)
+    FROM book_clientaddress a WHERE a.client_id = c.id), '[]'::jsonb)"""
+
+_BEFORE = f"""
+    CREATE TEMP TABLE import_client_before AS
+        SELECT c.id, {", ".join(f"c.{column}" for column in _CLIENT_COLUMNS)}, {_ADDRESS_LIST} AS addresses
+        FROM import_client_change g JOIN book_client c ON c.id = g.client_id;
+    CREATE TEMP TABLE import_contact_before AS
+        SELECT k.id, {", ".join(f"k.{column}" for column in _CONTACT_COLUMNS)}
+        FROM import_contact_change g JOIN book_contact k ON k.id = g.contact_id;
+"""
+
+
+def _both(columns: tuple[str, ...]) -> str:
+    before, after = json_of_differing(columns, "o", "n"), json_of_differing(columns, "n", "o")
+    return f"({before}) AS before, ({after}) AS after"
+
+
+_HISTORY = f"""
+    INSERT INTO book_historyentry (company_id, at, user_id, subject_kind, subject_id, action, changes,
+            before, after, bulk_id)
+        SELECT %(company)s, %(now)s, %(user)s::bigint, e.kind, e.id, e.action, e.changes || %(source)s::jsonb,
+            e.before, e.after, %(bulk)s
         FROM (
-            SELECT 'contact' AS kind, contact_id AS id, 'changed' AS action, changes
-                FROM import_contact_change
-            UNION ALL SELECT 'client', client_id, 'changed', changes FROM import_client_change
-            UNION ALL SELECT 'client', client_id, 'imported', '{}' FROM import_slot WHERE slot < 0
-            UNION ALL SELECT 'contact', id, 'imported', '{}' FROM unnest(%(new_contacts)s::bigint[]) AS id
+            SELECT 'contact' AS kind, n.id, 'changed' AS action, g.changes,
+                    {_both(_CONTACT_COLUMNS)}
+                FROM import_contact_change g JOIN import_contact_before o ON o.id = g.contact_id
+                JOIN book_contact n ON n.id = g.contact_id
+            UNION ALL SELECT 'client', n.id, 'changed', g.changes, {_both((*_CLIENT_COLUMNS, "addresses"))}
+                FROM import_client_change g JOIN import_client_before o ON o.id = g.client_id
+                JOIN (SELECT c.*, {_ADDRESS_LIST} AS addresses FROM book_client c
+                    JOIN import_client_change h ON h.client_id = c.id) n ON n.id = g.client_id
+            UNION ALL SELECT 'client', client_id, 'imported', '{{}}', %(absent)s::jsonb, %(added)s::jsonb
+                FROM import_slot WHERE slot < 0
+            UNION ALL SELECT 'contact', id, 'imported', '{{}}', %(absent)s::jsonb, %(added)s::jsonb
+                FROM unnest(%(new_contacts)s::bigint[]) AS id
         ) e;
 """
 
@@ -171,11 +214,13 @@ def apply_plan(
     lift_no_marketing: bool,
     filename: str,
     source: str,
+    bulk_id: int,
     now: datetime.datetime,
 ) -> None:
     """Write the planned rows; the caller holds the transaction.
 
-    `source` is JSON that each history entry carries along. Raises
+    `source` is JSON that each history entry carries along, `bulk_id` the change
+    that undoing it takes back. Raises
     `ImportRefused` if somebody changed the book between matching and writing.
     """
     values: dict[str, Any] = {
@@ -186,9 +231,12 @@ def apply_plan(
         "reason": f"Import of {filename}"[:300],
         "carried": "Carried over from a deleted contact with this address",
         "source": source,
+        "bulk": bulk_id,
+        "absent": '{"added": false}',
+        "added": '{"added": true}',
     }
     with connection.cursor() as cursor:
-        for step in (_LIST_VALUES, _TAGS, _NEW_CLIENTS):
+        for step in (_BEFORE, _LIST_VALUES, _TAGS, _NEW_CLIENTS):
             cursor.execute(step, values)
         cursor.execute("SELECT count(*) FROM import_slot WHERE client_id IS NULL")
         (homeless,) = cursor.fetchone()

@@ -37,7 +37,8 @@ _PAIRS = """
             AND lower(r.client_name) = p.client_key AND r.client_external_id = p.ext
         WHERE p.account_key <> p.account;
 
-    UPDATE import_pair p SET client_id = c.id FROM book_client c
+    -- Who was merged into another is looked for by the old id still, and is the other one.
+    UPDATE import_pair p SET client_id = coalesce(c.merged_into_id, c.id) FROM book_client c
         WHERE c.company_id = %(company)s AND p.ext <> '' AND c.external_id = p.ext;
     UPDATE import_pair p SET client_id = c.id FROM book_client c
         WHERE p.client_id IS NULL AND p.client_key <> '' AND c.company_id = %(company)s
@@ -74,7 +75,8 @@ _REFUSE_CLIENTS = """
             WHEN c.deleted_at IS NOT NULL THEN 'This client was deleted. Restore it first.'
             WHEN %(own_only)s AND c.rep_id IS DISTINCT FROM %(user)s AND c.id IS NOT NULL
                 THEN 'You can''t change this client.'
-            WHEN p.ext <> '' AND c.external_id NOT IN ('', p.ext)
+            WHEN p.ext <> '' AND c.external_id NOT IN ('', p.ext) AND NOT EXISTS (
+                    SELECT FROM book_client m WHERE m.merged_into_id = c.id AND m.external_id = p.ext)
                 THEN 'The client has another external id in the book: “' || c.external_id || '”.'
             WHEN p.client_id IS NULL AND NOT EXISTS (
                     SELECT FROM import_pair n WHERE n.grp = p.grp AND n.client_key <> '')
@@ -102,8 +104,15 @@ _KEYS = """
 """
 
 _BY_EXTERNAL_ID = """
-    UPDATE import_key r SET contact_id = k.id FROM book_contact k
+    UPDATE import_key r SET contact_id = coalesce(k.merged_into_id, k.id) FROM book_contact k
         WHERE k.company_id = %(company)s AND r.has_contact AND r.ext <> '' AND k.external_id = r.ext;
+    -- The old id stays with who was merged away: nobody else can have it.
+    UPDATE import_row w SET external_id = '' FROM import_key r JOIN book_contact k ON k.external_id = r.ext
+        WHERE w.row_no = r.row_no AND r.ext <> '' AND k.company_id = %(company)s
+            AND k.merged_into_id = r.contact_id;
+    UPDATE import_row w SET client_external_id = '' FROM book_client m
+        WHERE w.client_external_id <> '' AND m.company_id = %(company)s
+            AND m.external_id = w.client_external_id AND m.merged_into_id IS NOT NULL;
     INSERT INTO import_refused
         SELECT r.row_no, CASE WHEN k.deleted_at IS NOT NULL THEN 'This contact was deleted. Restore it first.'
             ELSE 'You can''t change this contact.' END

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import BookError, NotFound
-from lockstep.apps.book.models import Import, ImportRefusal
+from lockstep.apps.book.models import BulkChange, Import, ImportRefusal
 from lockstep.apps.book.services.imports.applying import apply_plan
 from lockstep.apps.book.services.imports.checking import Accepted, Refused, RowChecker
 from lockstep.apps.book.services.imports.counting import collect_warnings, count_rows
@@ -136,17 +136,38 @@ class _Run:
                 self.record_late_refusals()
                 if not parent.dry_run:
                     self.tell("Saving", 80, save=False)
+                    bulk = self.bulk_change()
                     apply_plan(
                         self.actor,
                         on_match=parent.on_match,
                         lift_no_marketing=parent.lift_no_marketing,
                         filename=parent.filename,
                         source=json.dumps({"import": ["", parent.filename]}),
+                        bulk_id=bulk.pk,
                         now=self.now,
                     )
                 parent.progress = 100
                 _finish(parent, Import.State.CHECKED if parent.dry_run else Import.State.DONE)
         self.tell("Done", 100, save=False)
+
+    def bulk_change(self) -> BulkChange:
+        """By which the whole import can be undone; its history hangs on it."""
+        rows = self.parent.counts["new_contacts"] + self.parent.counts["changed_contacts"]
+        return BulkChange.objects.create(
+            company=self.actor.company,
+            user=self.actor.user,
+            own_clients_only=self.actor.own_clients_only,
+            kind=BulkChange.Kind.IMPORT,
+            subject_kind="contact",
+            words=f"Import of {self.parent.filename}"[:500],
+            parent_import=self.parent,
+            total=rows,
+            done=rows,
+            changed=rows,
+            state=BulkChange.State.DONE,
+            created_at=self.now,
+            finished_at=self.now,
+        )
 
     def take_turn(self) -> None:
         with connection.cursor() as cursor:

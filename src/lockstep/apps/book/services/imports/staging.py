@@ -21,6 +21,8 @@ _TABLES = (
     "import_tags",
     "import_client_change",
     "import_contact_change",
+    "import_contact_before",
+    "import_client_before",
 )
 
 _CREATE = f"""
