@@ -13,7 +13,14 @@ from tests.factories import ClientFactory, ContactFactory, SeatFactory, TagFacto
 from lockstep.apps.accounts.permissions import NotPermitted, Role
 from lockstep.apps.book.errors import Invalid, NotFound
 from lockstep.apps.book.models import Client, ClientAddress, Contact, Tag
-from lockstep.apps.book.services import merge_clients, merge_contacts, save_client, save_contact, undo_entry
+from lockstep.apps.book.services import (
+    merge_clients,
+    merge_contacts,
+    save_client,
+    save_contact,
+    undo_entry,
+    upsert_client,
+)
 
 
 @pytest.fixture
@@ -154,3 +161,11 @@ def test_history_of_both_is_read_together(book: SimpleNamespace) -> None:
     merge_clients(book.actor, keep_id=book.one.pk, other_ids=[book.two.pk])
     rows = history_page(book.actor, subject="client", subject_id=book.one.pk).rows
     assert ("Phone", "555", "556") in [change for row in rows for change in row.changes]
+
+
+def test_another_system_that_knows_the_old_id_writes_to_the_one_that_stayed(book: SimpleNamespace) -> None:
+    merge_clients(book.actor, keep_id=book.one.pk, other_ids=[book.two.pk])
+    saved = upsert_client(book.actor, external_id="crm-2", values={"phone": "777"})
+    assert saved.id == book.one.pk
+    kept = Client.objects.get(pk=book.one.pk)
+    assert (kept.phone, kept.external_id) == ("777", "")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import Invalid
@@ -38,13 +39,11 @@ def upsert_client(actor: Actor, *, external_id: str, values: dict[str, Any]) -> 
     """
     actor.require(Permission.EDIT_BOOK)
     everything = clients_of(actor, deleted=None)
-    found = everything.filter(external_id=external_id).first()
+    found, own_id = _who(everything, external_id)
     if found is None and values.get("name"):
         found = named(clients_of(actor).filter(external_id=""), values["name"].strip()).first()
     _refuse_deleted(found, "client")
-    saved = save_client(
-        actor, client_id=found.pk if found else None, **{**values, "external_id": external_id}
-    )
+    saved = save_client(actor, client_id=found.pk if found else None, **{**values, "external_id": own_id})
     return Upserted(saved.pk, _result(found, saved))
 
 
@@ -61,7 +60,7 @@ def upsert_contact(
     Raises as `save_contact`, and `Invalid` where the contact is deleted.
     """
     actor.require(Permission.EDIT_BOOK)
-    found = contacts_of(actor, deleted=None).filter(external_id=external_id).first()
+    found, own_id = _who(contacts_of(actor, deleted=None), external_id)
     if found is None and values.get("client_id") and values.get("email"):
         twins = contacts_of(actor).filter(
             external_id="",
@@ -75,10 +74,24 @@ def upsert_contact(
     if lifting and not lift_no_marketing:
         values = {name: value for name, value in values.items() if not name.startswith("no_marketing")}
         warnings.append("No Marketing stays: taking it off needs lift_no_marketing.")
-    saved = save_contact(
-        actor, contact_id=found.pk if found else None, **{**values, "external_id": external_id}
-    )
+    saved = save_contact(actor, contact_id=found.pk if found else None, **{**values, "external_id": own_id})
     return Upserted(saved.pk, _result(found, saved), tuple(warnings))
+
+
+M = TypeVar("M", Client, Contact)
+
+
+def _who(rows: QuerySet[M], external_id: str) -> tuple[M | None, str]:
+    """Who has the external id, and the id that they are to have.
+
+    Who was merged into another keeps the old id, which leads to the other one.
+    """
+    found = rows.filter(external_id=external_id).first()
+    if found is not None and found.merged_into_id is not None:
+        stayed = rows.filter(pk=found.merged_into_id).first()
+        if stayed is not None:
+            return stayed, stayed.external_id
+    return found, external_id
 
 
 def _refuse_deleted(found: Client | Contact | None, what: str) -> None:
