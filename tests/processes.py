@@ -67,6 +67,15 @@ class Process:
         assert pid is not None, f"the {self._child.name} has ended:\n{self.output()[-4000:]}"
         return pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._child.is_running
+
+    def is_ready(self) -> bool:
+        """Whether it serves by now."""
+        return self._child.is_running and self._child.is_ready()
+
     def output(self) -> str:
         """All that it wrote."""
         return self._log.read_text(errors="replace")
@@ -103,8 +112,7 @@ class Stack:
         self.sandbox_port = free_port()
         self.environment = {
             "PATH": os.environ["PATH"],
-            SETTING: os.environ[SETTING],
-            REPORT_SETTING: os.environ[REPORT_SETTING],
+            **{name: os.environ[name] for name in (SETTING, REPORT_SETTING) if name in os.environ},
             "HOME": str(folder),
             "PYTHONUNBUFFERED": "1",
             "DATABASE_URL": database_url,
@@ -137,20 +145,22 @@ class Stack:
 
     # --- processes ---
 
-    def web(self) -> Process:
-        """Start the web server; returns once it answers."""
-        return self._start("web server", ["web", "--port", str(self.port)], self._web_answers)
+    def web(self, *, wait: bool = True) -> Process:
+        """Start the web server; returns once it answers, or at once without `wait`."""
+        return self._start("web server", ["web", "--port", str(self.port)], self._web_answers, wait)
 
-    def worker(self) -> Process:
-        """Start a worker; returns once it takes jobs."""
-        return self._start("worker", ["worker"], lambda process: "worker started" in process.output())
+    def worker(self, *, wait: bool = True) -> Process:
+        """Start a worker; returns once it takes jobs, or at once without `wait`."""
+        return self._start("worker", ["worker"], lambda process: "worker started" in process.output(), wait)
 
-    def sandbox(self, *options: str) -> Process:
-        """Start the practice Mailchimp with further options; returns once it answers."""
+    def sandbox(self, *options: str, wait: bool = True) -> Process:
+        """Start the practice Mailchimp with further options; returns once it answers, or at once."""
         words = ["sandbox", "--port", str(self.sandbox_port), *options]
-        return self._start("practice Mailchimp", words, lambda _: self.ask("GET", "/_sandbox/") is not None)
+        return self._start(
+            "practice Mailchimp", words, lambda _: self.ask("GET", "/_sandbox/") is not None, wait
+        )
 
-    def _start(self, name: str, words: list[str], is_ready: Callable[[Process], bool]) -> Process:
+    def _start(self, name: str, words: list[str], is_ready: Callable[[Process], bool], wait: bool) -> Process:
         self._names += 1
         log = self.folder / f"{self._names}-{words[0]}.log"
         program = [sys.executable, "-P", "-m", "lockstep.cli", *words]
@@ -161,7 +171,7 @@ class Stack:
         process = Process(child, log)
         child.start()
         self._running.append(process)
-        return process.wait_ready()
+        return process.wait_ready() if wait else process
 
     def _web_answers(self, process: Process) -> bool:
         with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.db import OperationalError
 from django.db import connection as database
 from procrastinate.contrib.django import app as job_app
 
@@ -154,6 +155,42 @@ def test_an_edit_of_another_process_is_heard_at_once(world: SyncWorld, stack: St
     until(world.writes, within=30, what="the edit reaches Mailchimp")
     assert world.fields("ann@kestrel.example.net")["FNAME"] == "Raw"
     assert len(world.writes()) == 1
+
+
+def test_a_run_whose_database_connections_are_cut_stays_open_and_is_taken_up_again(
+    world: SyncWorld,
+) -> None:
+    """As when PostgreSQL fails over, or an administrator ends a connection: no fault of the run's."""
+    contacts = [ContactFactory(company=world.company, email=address(n)) for n in range(3)]
+    url = database_url_of(database.settings_dict).replace("postgres://", "postgresql://")
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (ours,) = cursor.fetchone()
+    cut: list[int] = []
+
+    def cut_connections(event: object) -> None:
+        """The first time that anybody is added: of the call under way the worker can't record the answer."""
+        if not cut:
+            with psycopg.connect(url, autocommit=True) as other:
+                found = other.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid NOT IN (%s, pg_backend_pid())",
+                    [ours],
+                ).fetchone()
+                cut.append(found[0] if found else 0)
+
+    world.server.sandbox.events.subscribe(cut_connections)
+    Connection.objects.update(batch_proof=Connection.BatchProof.KEPT)
+    with pytest.raises(OperationalError):
+        world.start()
+    assert cut == [1]
+    run = newest_run(world)
+    assert (run.state, run.error_kind) == (SyncRun.State.SYNCING, "")
+
+    run = world.work()
+    assert (run.state, world.states()) == (SyncRun.State.FINISHED, {SyncState.SYNCED: 3})
+    world.check_counts()
+    assert world.fields(contacts[0].email)["FNAME"] == contacts[0].first_name
 
 
 def timers_stand_still() -> None:

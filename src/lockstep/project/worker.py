@@ -3,7 +3,13 @@
 import asyncio
 import contextlib
 import logging
+import signal
 
+import psycopg
+import psycopg_pool
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError
+from django.db import connection as database
 from procrastinate import App, exceptions
 from procrastinate.contrib.django import app as job_app
 from procrastinate.contrib.django.django_connector import DjangoConnector
@@ -22,27 +28,65 @@ _POLL_SECONDS = 0.5
 #: cut off.
 _GRACE_SECONDS = 6.0
 
+#: How often a database that is away is asked whether it is back.
+_AGAIN_SECONDS = 1.0
+
+_AWAY = (
+    exceptions.ConnectorException,
+    psycopg.Error,
+    psycopg_pool.PoolTimeout,
+    DatabaseError,
+    InterfaceError,
+)
+
 
 def run_worker(*, concurrency: int = 8, until_idle: bool = False) -> None:
     """Do jobs until SIGTERM or SIGINT; with ``until_idle``, until none is left. Django is set up already.
 
-    ``concurrency``: jobs at the same time, each of another connection.
+    A database that goes away is waited for, however long it takes; jobs that were under way are put back
+    into the queue by whichever worker comes first. ``concurrency``: jobs at the same time, each of another
+    connection. With ``until_idle``, raises the connector's exceptions when the database is away.
     """
     asyncio.run(_work(concurrency, until_idle))
 
 
 async def _work(concurrency: int, until_idle: bool) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.set)
+    try:
+        while not told.is_set():
+            try:
+                await _work_while_it_lasts(concurrency, until_idle, told)
+            except _AWAY:
+                if until_idle:
+                    raise
+            if until_idle or told.is_set():
+                return
+            log.warning("the database went away; waiting for it")
+            await _until_it_answers(told)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _work_while_it_lasts(concurrency: int, until_idle: bool, told: asyncio.Event) -> None:
+    """Do jobs until told to stop, or until the database goes away: it returns then, or raises `_AWAY`."""
     connector = job_app.connector
     assert isinstance(connector, DjangoConnector)
     with job_app.replace_connector(connector.get_worker_connector()) as app:
         async with app.open_async():
             await recover_jobs(app)
             cut_off = CutOffJobs()
-            recovery = asyncio.create_task(_recover_regularly(app))
-            listening = asyncio.create_task(listen_for_changes())
+            beside = [
+                asyncio.create_task(_recover_regularly(app)),
+                asyncio.create_task(listen_for_changes()),
+                asyncio.create_task(told.wait()),
+            ]
             log.info("worker started", extra={"concurrency": concurrency})
-            try:
-                await app.run_worker_async(
+            working = asyncio.create_task(
+                app.run_worker_async(
                     concurrency=concurrency,
                     wait=not until_idle,
                     fetch_job_polling_interval=_POLL_SECONDS,
@@ -52,14 +96,33 @@ async def _work(concurrency: int, until_idle: bool) -> None:
                     stalled_worker_timeout=STALLED_AFTER_SECONDS,
                     delete_jobs="successful",
                     worker_middleware=[cut_off.middleware],
+                    install_signal_handlers=False,
                 )
+            )
+            try:
+                await asyncio.wait({working, beside[-1]}, return_when=asyncio.FIRST_COMPLETED)
+                working.cancel()  # no effect on one that has ended by itself
+                with contextlib.suppress(asyncio.CancelledError):
+                    await working
             finally:
-                for task in (recovery, listening):
+                for task in beside:
                     task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                await asyncio.gather(*beside, return_exceptions=True)
                 await cut_off.put_back(app)
                 log.info("worker stopped")
+
+
+async def _until_it_answers(told: asyncio.Event) -> None:
+    """Return once the database takes connections, or when told to stop."""
+    parameters = await sync_to_async(database.get_connection_params)()
+    for key in ("cursor_factory", "context", "prepare_threshold", "pool"):
+        parameters.pop(key, None)
+    while not told.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), _AGAIN_SECONDS)
+        with contextlib.suppress(psycopg.OperationalError):
+            async with await psycopg.AsyncConnection.connect(**parameters):
+                return
 
 
 async def _recover_regularly(app: App) -> None:

@@ -11,6 +11,7 @@ import logging
 
 import psycopg
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.db import connection as database
 
 from lockstep.apps.book.capture import CHANNEL
@@ -22,12 +23,14 @@ RECONNECT_AFTER = 1.0
 
 
 async def listen_for_changes() -> None:
-    """Listen until cancelled; a lost database connection is taken up again, after a look at everything."""
+    """Listen until cancelled; a lost database connection is taken up again."""
     while True:
         try:
             await _listen()
-        except psycopg.OperationalError:
+        except (psycopg.Error, DatabaseError, InterfaceError):
+            # Of waking, too: its connection is another one, and stays broken until it is closed.
             log.warning("listening for changes broke off; trying again")
+            await sync_to_async(close_old_connections)()
             await asyncio.sleep(RECONNECT_AFTER)
 
 

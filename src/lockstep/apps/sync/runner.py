@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.db import InterfaceError, OperationalError
+
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync import bookkeeping, previews, webhooks
 from lockstep.apps.sync.database_thread import DatabaseThread
@@ -132,6 +134,8 @@ class ConnectionRunner:
             await self.database.run(bookkeeping.note_broken, connection.pk, error)
         except SetupRefused as error:
             await self.database.run(bookkeeping.fail, run.pk, "setup", str(error), self.clock.now())
+        except (OperationalError, InterfaceError):
+            raise  # the database went away: the run stays open, and whoever comes next goes on with it
         except Exception:
             await self.database.run(
                 bookkeeping.fail,
