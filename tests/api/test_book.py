@@ -294,3 +294,14 @@ class TestLists:
                 call("GET", "/clients")
             counts.append(len(queries))
         assert counts[0] == counts[1]
+
+    @pytest.mark.parametrize("since", ["0103-04-05T21:15:22%2B17:28", "2026-01-01T00:00:00Z"])
+    def test_any_moment_that_exists(self, call: Caller, since: str) -> None:
+        assert call("GET", f"/clients?changed_since={since}")[0] == 200
+
+    @pytest.mark.parametrize(
+        "since", ["0001-01-01T00:00:00%2B17:28", "9999-12-31T23:00:00-17:28", "2026-01-01T00:00:00", "soon"]
+    )
+    def test_a_moment_that_can_not_be_is_named(self, call: Caller, since: str) -> None:
+        status, problem = call("GET", f"/clients?changed_since={since}")
+        assert (status, problem["errors"][0]["field"]) == (422, "changed_since")

@@ -45,7 +45,7 @@ class Names:
         values.pop("lift_no_marketing", None)
         self._resolve_list(values, wrong, "department", ListValue.Kind.DEPARTMENT)
         if "client_external_id" in values:
-            external_id = (values.pop("client_external_id") or "").strip()
+            external_id = " ".join((values.pop("client_external_id") or "").replace("\0", " ").split())
             found = self._client(external_id)
             if found is None:
                 wrong["client_external_id"] = f"No client has the external id “{external_id}”."

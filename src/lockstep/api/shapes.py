@@ -11,7 +11,7 @@ import datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints
 
 from lockstep.apps.book.queries import Address, ClientDetails, ContactDetails
 from lockstep.apps.book.queries.rows import Named
@@ -21,6 +21,17 @@ Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 Tags = Annotated[list[Text], Field(max_length=200)]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+def _in_utc(moment: datetime.datetime) -> datetime.datetime:
+    """PostgreSQL takes no offset of 16 hours and more, though the notation has them."""
+    try:
+        return moment.astimezone(datetime.UTC)
+    except OverflowError as error:
+        raise ValueError("The moment lies before the year 1 or after 9999.") from error
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class Strict(Schema):
@@ -252,7 +263,7 @@ class ListWanted(Schema):
     search: Annotated[str, Field(max_length=200, description="Words; all must be found.")] = ""
     active: bool | None = None
     deleted: bool = Field(False, description="Only deleted ones instead of only others.")
-    changed_since: AwareDatetime | None = Field(None, description="Changed at this moment or after it.")
+    changed_since: Moment | None = Field(None, description="Changed at this moment or after it.")
     sort: Literal["name", "-name", "changed", "-changed"] = "name"
     cursor: Annotated[str, Field(max_length=4_000, description="`next` of the page before.")] = ""
     size: Annotated[int, Field(ge=1, le=200)] = 50

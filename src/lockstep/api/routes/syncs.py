@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from ninja import Path, Query, Router, Schema
+from ninja import Path, Query, Router, Schema, Status
 from pydantic import Field
 
 from lockstep.api.authentication import AccessToken, Asked
@@ -111,11 +111,11 @@ def read_contact_sync(request: Asked, contact_id: Path[Id]) -> ContactSyncShape:
     response={202: AskedAnswer, ERRORS: Problem},
     summary="Start the sync",
 )
-def start(request: Asked, sync_id: Path[Id]) -> tuple[int, AskedAnswer]:
+def start(request: Asked, sync_id: Path[Id]) -> Status[AskedAnswer]:
     """With the filters it has. Guards may stop the run until a person confirms it on the page."""
     actor = request.auth.actor
     run = start_sync(actor, connection_of(actor, sync_id))
-    return 202, AskedAnswer(run_id=run.pk, mode="on")
+    return Status(202, AskedAnswer(run_id=run.pk, mode="on"))
 
 
 @router.post(
@@ -124,11 +124,11 @@ def start(request: Asked, sync_id: Path[Id]) -> tuple[int, AskedAnswer]:
     response={202: AskedAnswer, ERRORS: Problem},
     summary="Stop the sync",
 )
-def stop(request: Asked, sync_id: Path[Id]) -> tuple[int, AskedAnswer]:
+def stop(request: Asked, sync_id: Path[Id]) -> Status[AskedAnswer]:
     """It ends within seconds, then every member's Sync Status turns Inactive."""
     actor = request.auth.actor
     stop_sync(actor, connection_of(actor, sync_id))
-    return 202, AskedAnswer(run_id=None, mode=connection_of(actor, sync_id).mode)
+    return Status(202, AskedAnswer(run_id=None, mode=connection_of(actor, sync_id).mode))
 
 
 @router.post(
@@ -137,11 +137,11 @@ def stop(request: Asked, sync_id: Path[Id]) -> tuple[int, AskedAnswer]:
     response={202: AskedAnswer, ERRORS: Problem},
     summary="Read what changed in Mailchimp",
 )
-def read_again(request: Asked, sync_id: Path[Id]) -> tuple[int, AskedAnswer]:
+def read_again(request: Asked, sync_id: Path[Id]) -> Status[AskedAnswer]:
     """And bring everything in step."""
     actor = request.auth.actor
     run = refresh(actor, connection_of(actor, sync_id))
-    return 202, AskedAnswer(run_id=run.pk, mode="on")
+    return Status(202, AskedAnswer(run_id=run.pk, mode="on"))
 
 
 @router.post(
@@ -150,8 +150,8 @@ def read_again(request: Asked, sync_id: Path[Id]) -> tuple[int, AskedAnswer]:
     response={202: AskedAnswer, ERRORS: Problem},
     summary="Try again whatever was refused",
 )
-def try_again(request: Asked, sync_id: Path[Id], given: RetryInput) -> tuple[int, AskedAnswer]:
+def try_again(request: Asked, sync_id: Path[Id], given: RetryInput) -> Status[AskedAnswer]:
     """Archived people are looked at, and go on only if they signed up again themselves."""
     actor = request.auth.actor
     run = retry(actor, connection_of(actor, sync_id), states=[SyncState(state) for state in given.states])
-    return 202, AskedAnswer(run_id=run.pk, mode="on")
+    return Status(202, AskedAnswer(run_id=run.pk, mode="on"))

@@ -15,6 +15,7 @@ from lockstep.apps.book.queries.names import named
 from lockstep.apps.book.queries.scope import clients_of, contacts_of
 from lockstep.apps.book.services.clients import save_client
 from lockstep.apps.book.services.contacts import save_contact
+from lockstep.apps.book.services.fields import one_line
 
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 
@@ -38,10 +39,11 @@ def upsert_client(actor: Actor, *, external_id: str, values: dict[str, Any]) -> 
     person deleted is not brought back by another system.
     """
     actor.require(Permission.EDIT_BOOK)
+    external_id = _checked(external_id)
     everything = clients_of(actor, deleted=None)
     found, own_id = _who(everything, external_id)
     if found is None and values.get("name"):
-        found = named(clients_of(actor).filter(external_id=""), values["name"].strip()).first()
+        found = named(clients_of(actor).filter(external_id=""), one_line(values["name"])).first()
     _refuse_deleted(found, "client")
     saved = save_client(actor, client_id=found.pk if found else None, **{**values, "external_id": own_id})
     return Upserted(saved.pk, _result(found, saved))
@@ -60,12 +62,13 @@ def upsert_contact(
     Raises as `save_contact`, and `Invalid` where the contact is deleted.
     """
     actor.require(Permission.EDIT_BOOK)
+    external_id = _checked(external_id)
     found, own_id = _who(contacts_of(actor, deleted=None), external_id)
     if found is None and values.get("client_id") and values.get("email"):
         twins = contacts_of(actor).filter(
             external_id="",
             client_id=values["client_id"],
-            email_key=values["email"].strip().lower(),
+            email_key=one_line(values["email"]).lower(),
         )[:2]
         found = twins[0] if len(twins) == 1 else None
     _refuse_deleted(found, "contact")
@@ -92,6 +95,14 @@ def _who(rows: QuerySet[M], external_id: str) -> tuple[M | None, str]:
         if stayed is not None:
             return stayed, stayed.external_id
     return found, external_id
+
+
+def _checked(external_id: str) -> str:
+    """As it is stored, so that it is found again however it is spaced."""
+    cleaned = one_line(external_id)
+    if not cleaned:
+        raise Invalid({"external_id": "Give the id that it has in the other system."})
+    return cleaned
 
 
 def _refuse_deleted(found: Client | Contact | None, what: str) -> None:
