@@ -42,7 +42,7 @@ ALTER TABLE book_client DROP COLUMN name_stem;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("book", "0005_bulk_changes")]
+    dependencies = [("book", "0005_bulk_changes"), ("book", "0005_tallies")]
 
     operations = [
         migrations.RunSQL(FUNCTIONS, DROP_FUNCTIONS),
