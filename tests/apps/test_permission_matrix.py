@@ -106,6 +106,10 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
         EDITORS,
         lambda a, h: book.set_no_marketing(a, contact_id=h.contact.pk, no_marketing=True),
     ),
+    "book.flag_no_marketing": (
+        EDITORS,
+        lambda a, h: book.flag_no_marketing(a, contact_ids=[h.contact.pk], reason="Asked"),
+    ),
     "book.delete_contact": (MANAGERS, lambda a, h: book.delete_contact(a, contact_id=h.contact.pk)),
     "book.restore_contact": (
         MANAGERS,
@@ -203,6 +207,8 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
         ADMINS,
         lambda a, h: integrations.revoke_token(a, token_id=h.token),
     ),
+    "sync.undo_run": (ADMINS, lambda a, h: sync.undo_run(a, h.window.runs["past"])),
+    "sync.stop_run": (ADMINS, lambda a, h: sync.stop_run(a, h.window.runs["preview"])),
     "sync.dismiss_waiting": (ADMINS, lambda a, h: sync.dismiss_waiting(a, h.on)),
 }
 
@@ -223,6 +229,7 @@ ASK_NOBODY = {
     "imports.delete_old_files": "a timer",
     "imports.guess_mapping": "decides about a header, reads no row",
     "imports.import_of": "a look-up within the actor's company; the caller asks",
+    "sync.writes_of": "adds up the numbers of a plan that the caller read",
     "imports.run_import": "the worker, for an import that was confirmed",
 }
 
@@ -339,6 +346,7 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
         "book.preview_bulk_edit": "invalid",
         "book.start_bulk_edit": "invalid",
         "book.reorder_list_values": "invalid",
+        "book.flag_no_marketing": "nothing said",
         "sync.dismiss_waiting": "nothing said",
     }
     assert rows() == before

@@ -126,6 +126,7 @@ def add_window(seat: Seat, word: str) -> Window:
     kinds = {
         "finished": (on, SyncRun.Kind.START, SyncRun.State.PARTIAL),
         "waiting": (on, SyncRun.Kind.AUDIT, SyncRun.State.WAITING),
+        "past": (off, SyncRun.Kind.START, SyncRun.State.FINISHED),
         "preview": (off, SyncRun.Kind.PREVIEW, SyncRun.State.FINISHED),
     }
     runs = {
@@ -242,10 +243,10 @@ def _remember(contact: Contact, window: Window, state: SyncState, word: str) -> 
         status="subscribed",
         values=[f"{word} old value"] + [""] * (len(FIELD_SPECS) - 1),
     )
-    for run in ("finished", "waiting"):
+    for run in ("finished", "waiting", "past"):
         SyncEvent.objects.create(
             company=contact.company,
-            connection=window.on,
+            connection=window.runs[run].connection,
             run=window.runs[run],
             contact_id=contact.pk,
             kind=SyncEvent.Kind.ADDED,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from lockstep.bridge import batch_answer, canary, failures, member_tags, members
-from lockstep.core.errors import AudienceUnavailable
+from lockstep.core.errors import AudienceUnavailable, BatchRefused
 from lockstep.core.field_map import FieldMap
 from lockstep.core.identity import SubscriberHash, subscriber_hash
 from lockstep.core.member import MemberStatus, ObservedMember
@@ -234,6 +234,22 @@ class MailchimpAudience:
             return
         except MailchimpError as error:
             raise failures.read_error(error) from error
+
+    async def archive_added(self, member: SubscriberHash, status: MemberStatus) -> bool:
+        """See `core.undoing.UndoAudience`. What stands in the way of archiving is told by Mailchimp as a
+        405 (contract 4.3: archived, cleaned, pending)."""
+        try:
+            row = await self._read(member)
+            if row is None or row.status != status.value:
+                return False
+            await self._bulk.archive_member(self._list_id, member)
+        except NotFound:
+            return False
+        except RequestRefused as error:
+            raise BatchRefused(failures.words(error)) from error
+        except MailchimpError as error:
+            raise failures.read_error(error) from error
+        return True
 
     async def batches_keep_status(self) -> bool:
         """See the port and `canary`."""

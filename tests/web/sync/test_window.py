@@ -10,11 +10,18 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
-from tests.factories import ConnectionFactory, ContactFactory, MailchimpAccountFactory, SeatFactory
+from tests.factories import (
+    ClientFactory,
+    ConnectionFactory,
+    ContactFactory,
+    MailchimpAccountFactory,
+    SeatFactory,
+)
 from tests.web.test_structure import check
 
 from lockstep.apps.accounts.models import Seat
 from lockstep.apps.accounts.permissions import Role
+from lockstep.apps.book.models import Contact, HistoryEntry
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync.models import MemberRecord, SyncEvent, SyncRun
 from lockstep.core.errors import BrokenKind
@@ -354,11 +361,133 @@ def test_sales_may_look_but_sees_no_buttons(admin: Seat, browser_of: BrowserOf, 
     assert "Retry" not in page.text.replace("A retry", "").replace("choose Retry", "")
 
 
-def test_people_limited_to_their_clients_do_not_see_everybody(
+def test_people_limited_to_their_clients_see_theirs_counted_and_listed(
     admin: Seat, browser_of: BrowserOf, link: Connection
 ) -> None:
     seat = SeatFactory(company=admin.company, role=Role.SALES, own_clients_only=True)
-    assert browser_of(seat).get(window(link)).status_code == 403
+    mine = ClientFactory(company=admin.company, rep=seat.user)
+    record(link, SyncState.FAILED, "other", "x", client=mine, last_name="Mine")
+    for state in SyncState:
+        record(link, state, "other" if state is SyncState.FAILED else "", last_name="Theirs")
+    browser = browser_of(seat)
+    for query in ("?tab=failed", "?tab=failed&list=1", "?tab=synced"):
+        page = browser.get(window(link, query))
+        assert [count for _, count in page.context["counts"].items()] == [0, 0, 1, 0, 0]
+        assert "Theirs" not in page.text
+        assert ("Mine" in page.text) is ("failed" in query)
+        assert "Contacts of your clients only" in page.text
+    rows = browser.get(reverse("sync:members_csv", args=[link.pk]), {"tab": "failed"})
+    body = b"".join(rows.streaming_content).decode()
+    assert ("Mine" in body, "Theirs" in body) == (True, False)
+    # What counts everybody's is not for them: a run's progress, and the history of runs.
+    run_of(link, SyncRun.State.SYNCING, total=40, done=12)
+    page = browser.get(window(link))
+    assert page.context["counts"][SyncState.FAILED] == 1
+    assert "A sync is under way" in page.text
+    assert browser.get(reverse("sync:history", args=[link.pk])).status_code == 403
+
+
+def test_unsubscribed_are_flagged_in_bulk_and_only_ones_own(
+    admin: Seat, browser_of: BrowserOf, link: Connection, django_assert_max_num_queries: Any
+) -> None:
+    seat = SeatFactory(company=admin.company, role=Role.SALES, own_clients_only=True)
+    mine = ClientFactory(company=admin.company, rep=seat.user)
+    own = [record(link, SyncState.UNSUBSCRIBED, client=mine).contact for _ in range(3)]
+    other = record(link, SyncState.UNSUBSCRIBED).contact
+    browser_of(seat).post(reverse("sync:no_marketing", args=[link.pk]))
+    assert set(Contact.objects.filter(no_marketing=True)) == set(own)
+    notes = HistoryEntry.objects.filter(subject_kind="contact", subject_id__in=[c.pk for c in own])
+    assert [note.changes["no_marketing"] for note in notes] == [["no", "yes"]] * 3
+    browser = browser_of(admin)
+    for _ in range(30):
+        record(link, SyncState.UNSUBSCRIBED)
+    with django_assert_max_num_queries(24):
+        browser.post(reverse("sync:no_marketing", args=[link.pk]))
+    assert Contact.objects.filter(no_marketing=True).count() == 34
+    other.refresh_from_db()
+    assert other.no_marketing_reason == "Unsubscribed in Mailchimp (Main list)"
+
+
+@pytest.mark.parametrize("sort", ["name", "client", "email", "synced", "refused"])
+def test_pages_follow_each_other_without_a_gap(
+    admin: Seat, browser_of: BrowserOf, link: Connection, sort: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockstep.web.sync.window.ROWS", 4)
+    made = [record(link, SyncState.PENDING, last_name=f"L{n % 3}").contact_id for n in range(11)]
+    browser, address, seen = browser_of(admin), window(link, f"?tab=pending&sort={sort}"), []
+    while address:
+        page = browser.get(address).context["page"]
+        seen.append([row.contact_id for row in page.rows])
+        address = window(link, f"?tab=pending&sort={sort}&page={page.next}") if page.next else ""
+    assert [len(rows) for rows in seen] == [4, 4, 3]
+    assert sorted(contact for rows in seen for contact in rows) == sorted(made)
+    back = browser.get(window(link, f"?tab=pending&sort={sort}&page={page.previous}")).context["page"]
+    assert [row.contact_id for row in back.rows] == seen[1]
+
+
+def test_a_large_start_asks_for_its_number(
+    admin: Seat, browser_of: BrowserOf, link: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lockstep.apps.sync.services.runs.TYPED_ABOVE", 2)
+    monkeypatch.setattr("lockstep.web.sync.window.TYPED_ABOVE", 2)
+    Connection.objects.update(mode=Connection.Mode.OFF)
+    for _ in range(3):
+        record(link, SyncState.SYNCED)
+    browser, start = browser_of(admin), reverse("sync:start", args=[link.pk])
+    assert "Type 3 to go on" in browser.get(window(link)).text
+    for typed in ("", "2", "all"):
+        told = browser.post(start, {"typed": typed}, follow=True)
+        assert "3 contacts will be synced: type 3 to go on." in told.text
+        assert not SyncRun.objects.exists()
+    browser.post(start, {"typed": "3"})
+    assert SyncRun.objects.get().kind == SyncRun.Kind.START
+
+
+def test_a_large_plan_that_waits_asks_for_its_number(
+    admin: Seat, browser_of: BrowserOf, link: Connection
+) -> None:
+    plan = {"adds": 1_200, "updates": 34, "guards": [{"text": "Many would be changed."}]}
+    run = run_of(link, SyncRun.State.WAITING, plan=plan, fingerprint="f")
+    browser, confirm = browser_of(admin), reverse("sync:confirm", args=[link.pk, run.pk])
+    assert "Type the number to go on" in browser.get(window(link)).text
+    told = browser.post(confirm, {"typed": "1200"}, follow=True)
+    assert "You typed 1200. 1,234 contacts are written in Mailchimp: type 1,234 to go on." in told.text
+    run.refresh_from_db()
+    assert run.state == SyncRun.State.WAITING
+    browser.post(confirm, {"typed": "1,234"})
+    run.refresh_from_db()
+    assert (run.state, run.approved) == (SyncRun.State.QUEUED, "f")
+
+
+def test_a_run_lists_what_it_did_and_offers_to_undo_it(
+    admin: Seat, browser_of: BrowserOf, link: Connection
+) -> None:
+    run = run_of(link, SyncRun.State.FINISHED, finished_at=timezone.now())
+    contact = record(link, SyncState.SYNCED, last_name="Changed").contact
+    SyncEvent.objects.create(
+        company=link.company,
+        connection=link,
+        run=run,
+        contact_id=contact.pk,
+        kind=SyncEvent.Kind.UPDATED,
+        differing={"position": ["=1+1", "New one"]},
+    )
+    browser, address = browser_of(admin), reverse("sync:run", args=[link.pk, run.pk])
+    page = browser.get(address)
+    assert "Changed" in page.text
+    assert "CSKU Position" in page.text
+    assert "stop the sync first" in page.text
+    rows = b"".join(browser.get(reverse("sync:run_csv", args=[link.pk, run.pk])).streaming_content).decode()
+    assert "CSKU Position,'=1+1,New one" in rows
+    undo = reverse("sync:undo", args=[link.pk, run.pk])
+    assert "Stop the sync first" in browser.post(undo, follow=True).text
+    Connection.objects.update(mode=Connection.Mode.OFF)
+    assert "Undo this run" in browser.get(address).text
+    browser.post(undo)
+    asked = SyncRun.objects.get(kind=SyncRun.Kind.UNDO)
+    assert (asked.undoes_id, asked.state) == (run.pk, SyncRun.State.QUEUED)
+    check(browser.get(window(link)).text)
+    check(browser.get(address).text)
 
 
 @pytest.mark.parametrize("name", ["window", "members_csv", "history", *ACTIONS, "no_marketing"])

@@ -21,6 +21,7 @@ from lockstep.core.errors import AudienceUnavailable, BrokenKind, ConnectionBrok
 from lockstep.core.guards import GuardTrip
 from lockstep.core.member import SyncState
 from lockstep.core.plan import PlanCounts
+from lockstep.core.undo import UndoCounts
 
 _OF_THE_ACCOUNT = frozenset(
     {
@@ -132,6 +133,50 @@ def let_through(
     return True
 
 
+@transaction.atomic
+def let_undo_through(run_id: int, counts: UndoCounts, observed: int, now: datetime) -> bool:
+    """Whether an undo may write what was planned: only what a person approved, and only while it is the same.
+
+    One with nothing to write ends here. Raises `StopAsked` for a run that has ended.
+    """
+    asked = SyncRun.objects.select_for_update().get(pk=run_id)
+    if not asked.open:
+        raise StopAsked
+    moved = asked.approved and asked.approved != counts.fingerprint
+    asked.plan = {
+        "put_back": counts.put_back,
+        "to_archive": counts.to_archive,
+        "left": {why.value: number for why, number in counts.left.items()},
+        "guards": [_MOVED | {"number": counts.writes}] if moved else [],
+    }
+    asked.fingerprint = counts.fingerprint
+    asked.observed = observed or asked.observed
+    asked.total = counts.writes + counts.left.total()
+    if not counts.writes:
+        asked.state, asked.finished_at = SyncRun.State.FINISHED, now
+        asked.done = asked.unchanged = asked.total
+    elif asked.approved != counts.fingerprint:
+        asked.state = SyncRun.State.WAITING
+    else:
+        asked.state = SyncRun.State.SYNCING
+        asked.syncing_at = asked.syncing_at or now
+        asked.done = asked.updated = asked.archived = asked.refused = asked.unchanged = asked.cursor = 0
+    asked.save()
+    return asked.state == SyncRun.State.SYNCING
+
+
+_MOVED: dict[str, object] = {
+    "name": "plan_changed",
+    "allowed": 0,
+    "text": "Since you looked the audience changed, so something else would be undone now. Look once more.",
+}
+
+
+def finish_undo(run_id: int, now: datetime) -> None:
+    refused = SyncRun.objects.values_list("refused", flat=True).get(pk=run_id)
+    finish(run_id, SyncRun.State.PARTIAL if refused else SyncRun.State.FINISHED, now)
+
+
 def plan_numbers(counts: PlanCounts) -> dict[str, object]:
     """A plan's numbers as a run keeps them."""
     return {
@@ -186,7 +231,7 @@ def fail(run_id: int, kind: str, text: str, now: datetime) -> None:
 
 
 def _mark_the_rest(ended: SyncRun) -> None:
-    if ended.state != SyncRun.State.SYNCING or ended.kind == SyncRun.Kind.RETRY:
+    if ended.state != SyncRun.State.SYNCING or ended.kind in (SyncRun.Kind.RETRY, SyncRun.Kind.UNDO):
         return
     with database.cursor() as cursor:
         cursor.execute(

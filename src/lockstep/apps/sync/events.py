@@ -25,18 +25,35 @@ from lockstep.core.plan import (
 )
 
 _INSERT = """
-INSERT INTO sync_syncevent (company_id, connection_id, run_id, contact_id, kind, differing, text, at)
-SELECT %(company)s, %(connection)s, %(run)s, n.contact_id, n.kind, n.differing::jsonb, n.text, %(now)s
+INSERT INTO sync_syncevent (company_id, connection_id, run_id, contact_id, kind, differing, text,
+    member_hash, added_as, at)
+SELECT %(company)s, %(connection)s, %(run)s, n.contact_id, n.kind, n.differing::jsonb, n.text,
+    n.member_hash, n.added_as, %(now)s
 FROM n
 """
 
 
 def write_events(connection: Connection, run_id: int | None, outcomes: Sequence[Applied | Refused]) -> None:
     """One event an outcome."""
+    write_rows(connection, run_id, [_row(outcome) for outcome in outcomes])
+
+
+EventRow = tuple[int, str, str, str, str, str]
+"""Contact, kind, differing in JSON, text, member, and the status that it was made with."""
+
+
+def write_rows(connection: Connection, run_id: int | None, rows: Sequence[EventRow]) -> None:
     execute_rows(
         _INSERT,
-        [("contact_id", "bigint"), ("kind", "text"), ("differing", "text"), ("text", "text")],
-        [_row(outcome) for outcome in outcomes],
+        [
+            ("contact_id", "bigint"),
+            ("kind", "text"),
+            ("differing", "text"),
+            ("text", "text"),
+            ("member_hash", "text"),
+            ("added_as", "text"),
+        ],
+        rows,
         {
             "company": connection.company_id,
             "connection": connection.pk,
@@ -46,14 +63,16 @@ def write_events(connection: Connection, run_id: int | None, outcomes: Sequence[
     )
 
 
-def _row(outcome: Applied | Refused) -> tuple[int, str, str, str]:
+def _row(outcome: Applied | Refused) -> EventRow:
     change = outcome.change
     if isinstance(outcome, Refused):
-        return change.contact_id, SyncEvent.Kind.REFUSED.value, "{}", outcome.refusal.text
+        return change.contact_id, SyncEvent.Kind.REFUSED.value, "{}", outcome.refusal.text, change.hash, ""
     kind, text = _kind(change)
     if not isinstance(change, TagMember) and not tags_follow(change, outcome.member):
         text = f"{text} {in_words(change)}".strip()  # a batch call brought them along
-    return change.contact_id, kind.value, msgspec.json.encode(differing_by_name(change)).decode(), text
+    differing = msgspec.json.encode(differing_by_name(change)).decode()
+    added_as = outcome.member.status.value if isinstance(change, AddMember) and outcome.created else ""
+    return change.contact_id, kind.value, differing, text, outcome.member.hash, added_as
 
 
 def _kind(change: Change) -> tuple[SyncEvent.Kind, str]:

@@ -24,6 +24,7 @@ class SyncRun(models.Model):
         REFRESH = "refresh", "Refresh"
         RETRY = "retry", "Retry"
         AUDIT = "audit", "Nightly audit"
+        UNDO = "undo", "Undo of a run"
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
@@ -41,6 +42,10 @@ class SyncRun(models.Model):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="runs")
     kind = models.CharField(max_length=8, choices=Kind)
     state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    undoes = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="undos")
+    """The run that an undo takes back."""
+    archive_added = models.BooleanField(default=False, db_default=False)
+    """For an undo: the person said that whom the run added is to be archived."""
     asked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     asked_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -62,6 +67,14 @@ class SyncRun(models.Model):
     """Members of whom only tags were changed."""
     unchanged = models.IntegerField(default=0)
     refused = models.IntegerField(default=0)
+    archived = models.IntegerField(default=0, db_default=0)
+    """Members that an undo archived."""
+    in_flight = models.SmallIntegerField(default=0, db_default=0)
+    """Calls to Mailchimp that were open at the last look of the worker."""
+    gate_width = models.SmallIntegerField(default=0, db_default=0)
+    """Calls that may be open at once now; 0 before the first look."""
+    slowed = models.BooleanField(default=False, db_default=False)
+    """Mailchimp asked to slow down, and the calls at once are not back at their full number."""
     plan = models.JSONField(default=dict, blank=True)
     """Numbers of the plan, by change and by answer; what guards tripped."""
     fingerprint = models.CharField(max_length=32, blank=True)
@@ -250,6 +263,9 @@ class PlanRow(models.Model):
         UNCHANGED = "unchanged", "Unchanged"
         REFUSED = "refused", "Will fail"
         ARCHIVED = "archived", "Archived"
+        PUT_BACK = "put_back", "To put back"
+        TO_ARCHIVE = "to_archive", "To archive"
+        LEFT = "left", "Left as it is"
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, related_name="rows", db_index=False)
     contact_id = models.BigIntegerField()
@@ -276,21 +292,30 @@ class SyncEvent(models.Model):
         TAGGED = "tagged", "Tags changed"
         REFUSED = "refused", "Refused"
         ADOPTED = "adopted", "Already in step"
+        RESTORED = "restored", "Put back"
+        ARCHIVED = "archived", "Archived"
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
-    run = models.ForeignKey(SyncRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="events")
+    run = models.ForeignKey(
+        SyncRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="events", db_index=False
+    )
     contact_id = models.BigIntegerField()
     kind = models.CharField(max_length=8, choices=Kind)
     differing = models.JSONField(default=dict)
     """Field name to [before, after], as far as something was overwritten."""
     text = models.TextField(blank=True, default="")
+    member_hash = models.CharField(max_length=32, blank=True, default="", db_default="")
+    """The member that was written; of a renamed one the new hash."""
+    added_as = models.CharField(max_length=16, blank=True, default="", db_default="")
+    """The marketing status with which the member was made; '' where it was there before."""
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         indexes = [
             models.Index(fields=["connection", "contact_id", "-at"]),
             models.Index(fields=["connection", "-id"]),
+            models.Index(fields=["run", "contact_id", "id"], name="sync_event_of_run"),
         ]
 
     def __str__(self) -> str:

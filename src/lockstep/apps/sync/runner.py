@@ -21,6 +21,7 @@ from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import SyncRun
 from lockstep.apps.sync.opting_out import heed_opt_outs
 from lockstep.apps.sync.store import PostgresStore
+from lockstep.apps.sync.undoing import UndoStore
 from lockstep.bridge.failures import SetupRefused
 from lockstep.core import rhythm
 from lockstep.core.consent import NewStatus
@@ -29,6 +30,7 @@ from lockstep.core.errors import AudienceUnavailable, ConnectionBroken
 from lockstep.core.guards import Thresholds, check
 from lockstep.core.planner import Policy
 from lockstep.core.ports import Audience, Clock
+from lockstep.core.undoing import UndoAudience, Undoing
 from lockstep.mailchimp.api import MailchimpAPI
 
 log = logging.getLogger("lockstep.sync")
@@ -40,7 +42,7 @@ class Account(Protocol):
     @property
     def api(self) -> MailchimpAPI: ...
 
-    def audience(self, connection: Connection) -> Audience: ...
+    def audience(self, connection: Connection) -> UndoAudience: ...
 
     async def ensure_fields(self, connection: Connection) -> None:
         """Create our missing fields, set labels back (S5). Raises the core's errors."""
@@ -170,6 +172,33 @@ class ConnectionRunner:
                 await self.database.run(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
                 await engine.push_everything(run.cursor)
                 await self.database.run(bookkeeping.switched_off, run.pk, self.clock.now())
+            case SyncRun.Kind.UNDO:
+                await self._undo(run, connection, store, engine)
+
+    async def _undo(self, run: SyncRun, connection: Connection, store: PostgresStore, engine: Engine) -> None:
+        """Read, plan, wait for a person; once approved, read what changed since, plan again, write.
+
+        A run that was killed while writing reads what changed meanwhile and goes on.
+        """
+        assert run.undoes_id is not None
+        memory = UndoStore(store, run.pk, run.undoes_id)
+        observed = 0
+        if run.state == SyncRun.State.SYNCING or run.approved:
+            await self._poll(connection, store)
+        else:
+            observed = await self._audit(run, engine)
+        if run.state != SyncRun.State.SYNCING and not await self.database.run(
+            bookkeeping.let_undo_through, run.pk, await memory.plan(), observed, self.clock.now()
+        ):
+            return
+        undoing = Undoing(
+            self.account.audience(connection),
+            memory,
+            archive=run.archive_added,
+            batches=await self.database.run(bookkeeping.batches_proven, connection.pk),
+        )
+        await undoing.carry_out(run.cursor)
+        await self.database.run(bookkeeping.finish_undo, run.pk, self.clock.now())
 
     async def _audit(self, run: SyncRun, engine: Engine) -> int:
         await self.database.run(bookkeeping.begin_auditing, run.pk, self.clock.now())

@@ -125,7 +125,7 @@ def _slice(
         silenced = _read_silenced(connection.company_id, elsewhere)
         claimed = _read_claimed(connection.company_id, preferences, elsewhere)
         claimed |= _read_followed(connection.pk, elsewhere, [wanted.contact_id for wanted in desired])
-    observed = _read_observed(connection, [subscriber_hash(key) for key in own | theirs])
+    observed = read_observed(connection, [subscriber_hash(key) for key in own | theirs])
     written: dict[SubscriberHash, frozenset[str]] = {}
     if connection.member_tags or connection.clears_tags:
         written = _read_written(connection.pk, [*observed, *(member.hash for member in moved.values())])
@@ -179,7 +179,7 @@ def _read_written(
         return {SubscriberHash(member): frozenset(names) for member, names in cursor.fetchall()}
 
 
-def _read_observed(
+def read_observed(
     connection: Connection, hashes: Sequence[SubscriberHash]
 ) -> dict[SubscriberHash, Observation]:
     """The mirror for these members. Not in the mirror is absent only after a complete reading."""

@@ -15,7 +15,13 @@ from lockstep.apps.connections.errors import ConnectError, SyncIsOn
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.sync.queries import duplicates, left_out_page, reason_counts
-from lockstep.apps.sync.services import SyncRefused, choose_duplicate, start_sync, unchoose_duplicate
+from lockstep.apps.sync.services import (
+    TYPED_ABOVE,
+    SyncRefused,
+    choose_duplicate,
+    start_sync,
+    unchoose_duplicate,
+)
 from lockstep.core.consent import NewStatus
 from lockstep.core.errors import ConnectionBroken
 from lockstep.core.member import Reason
@@ -178,7 +184,7 @@ def start(request: AskedRequest, connection_id: int) -> HttpResponse:
     try:
         connection = services.save_preferences(request.actor, connection, draft.preferences, draft.new_status)
         approved = request.POST.get("approved", "")[:32] if unchanged else ""
-        start_sync(request.actor, connection, approved=approved)
+        start_sync(request.actor, connection, approved=approved, typed=request.POST.get("typed", "")[:40])
     except SyncIsOn:
         messages.info(request, "The sync is on already.")
     except SyncRefused as error:
@@ -213,6 +219,8 @@ def _numbers(request: AskedRequest, draft: Draft) -> dict[str, Any]:
     named = queries.names_of(request.company.pk, draft.preferences)
     return {
         "counts": counts,
+        "to_type": counts.fits if counts.fits > TYPED_ABOVE else 0,
+        "typed": request.POST.get("typed", "")[:40],
         "left_out": [
             (reason.value, look_of(reason.value), counts.by_reason.get(reason, 0)) for reason in LEFT_OUT
         ],

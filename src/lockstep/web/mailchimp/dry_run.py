@@ -13,7 +13,7 @@ from lockstep.apps.connections import services
 from lockstep.apps.connections.errors import SyncIsOn
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync.models import PlanRow, SyncRun
-from lockstep.apps.sync.queries import every_plan_row, plan_rows, run_progress
+from lockstep.apps.sync.queries import every_plan_row, plan_counts, plan_rows, run_progress
 from lockstep.apps.sync.services import SyncRefused, start_preview
 from lockstep.core.consent import NewStatus
 from lockstep.core.field_map import FIELD_SPECS, FieldMap
@@ -104,20 +104,21 @@ def dry_run_context(request: AskedRequest, connection: Connection) -> dict[str, 
         return context | {"dry_failed": True, "dry_broken": broken}
     here = request.GET.get("step") or _first_tab(run)
     chosen = next((tab for tab in _TABS if tab[0] == here), _TABS[1])
-    asked = request.GET.get("rows", "1")
+    counts = plan_counts(run)
+    tabs = [
+        Tab(key, label, icon, sum(counts.get(step.value, 0) for step in steps), key == chosen[0])
+        for key, label, icon, steps, always in _TABS
+        if always or any(counts.get(step.value) for step in steps)
+    ]
     page = plan_rows(
         run,
         [step.value for step in chosen[3]],
-        page=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1,
+        total=sum(tab.count for tab in tabs if tab.here),
+        cursor=request.GET.get("rows"),
         size=ROWS,
     )
-    tabs = [
-        Tab(key, label, icon, sum(page.counts.get(step.value, 0) for step in steps), key == chosen[0])
-        for key, label, icon, steps, always in _TABS
-        if always or any(page.counts.get(step.value) for step in steps)
-    ]
     labels = dict(zip((spec.name for spec in FIELD_SPECS), FieldMap(connection.prefix).labels, strict=True))
-    added = page.counts.get(_STEP.ADD.value, 0)
+    added = counts.get(_STEP.ADD.value, 0)
     return context | {
         "dry_page": page,
         "dry_tabs": tabs,

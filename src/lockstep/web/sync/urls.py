@@ -17,4 +17,8 @@ urlpatterns = [
     path("<int:connection_id>/dismiss", work.dismiss, name="dismiss"),
     path("<int:connection_id>/history", history.history, name="history"),
     path("<int:connection_id>/history/<int:run_id>", history.one_run, name="run"),
+    path("<int:connection_id>/history/<int:run_id>/run.csv", history.run_csv, name="run_csv"),
+    path("<int:connection_id>/history/<int:run_id>/plan.csv", history.plan_csv, name="plan_csv"),
+    path("<int:connection_id>/history/<int:run_id>/undo", work.undo, name="undo"),
+    path("<int:connection_id>/history/<int:run_id>/end", work.end_run, name="end_run"),
 ]

@@ -22,9 +22,11 @@ from lockstep.apps.sync.queries import (
     every_member,
     failures,
     members,
+    reason_counts,
     run_progress,
     state_counts,
 )
+from lockstep.apps.sync.services import TYPED_ABOVE, writes_of
 from lockstep.core.errors import BrokenKind
 from lockstep.core.field_map import FIELD_SPECS
 from lockstep.core.member import SyncState
@@ -34,7 +36,7 @@ from lockstep.web.failures import BROKEN, FAILURES, FailureWords
 from lockstep.web.mailchimp.outcomes import outcome_parts, outcome_words
 from lockstep.web.states import look_of
 from lockstep.web.sync.csv_files import stream
-from lockstep.web.sync.looking import find
+from lockstep.web.sync.looking import find, rep_of
 from lockstep.web.wording import full_moment
 
 __all__ = ["index", "members_csv", "run_card", "window"]
@@ -51,7 +53,14 @@ _HAPPENED = {
     "released": ("inactive", "Turned Inactive"),
     "refused": ("failed", "Failed"),
     "adopted": ("unchanged", "In step"),
+    "tagged": ("to_update", "Tags changed"),
+    "restored": ("to_update", "Put back"),
+    "archived": ("archived", "Archived"),
 }
+
+
+#: numbers of a plan that a waiting run shows
+_PLANNED = ("adds", "updates", "renames", "releases", "put_back", "to_archive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,8 @@ def window(request: AskedRequest, connection_id: int) -> HttpResponse:
     connection = find(request, connection_id)
     progress = run_progress(connection)
     context = _head(request, connection) | {"progress": progress}
-    if progress is not None and progress.run.kind != SyncRun.Kind.PREVIEW:
+    limited = rep_of(request) is not None
+    if progress is not None and progress.run.kind != SyncRun.Kind.PREVIEW and not limited:
         context |= run_card(connection, progress)
         return answer(request, "sync/run.html", context, fragment="run")
     if request.htmx and "run" in request.GET:
@@ -101,10 +111,11 @@ def members_csv(request: AskedRequest, connection_id: int) -> StreamingHttpRespo
     if state is None:
         raise Http404("This tab does not exist.")
     search = request.GET.get("q", "")
+    kind = _kind(request)
 
     def rows() -> Iterator[list[str]]:
         yield ["Contact", "Client", "E-mail", "State", "Why", "Mailchimp’s words", "Last synced", "Refused"]
-        for row in every_member(connection, state, search=search):
+        for row in every_member(connection, state, search=search, refusal_kind=kind, rep_id=rep_of(request)):
             why = FAILURES[RefusalKind(row.refusal_kind)].title if row.refusal_kind else ""
             if row.gone:
                 why = "Deleted for good in Mailchimp"
@@ -118,7 +129,8 @@ def members_csv(request: AskedRequest, connection_id: int) -> StreamingHttpRespo
 
 
 def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
-    counts = state_counts(connection)
+    limited = rep_of(request) is not None
+    counts = state_counts(connection, rep_id=rep_of(request))
     named = queries.names_of(connection.company_id, Preferences.from_json(connection.preferences))
     broken = connection.broken_kind or connection.account.broken_kind
     others = [
@@ -128,6 +140,7 @@ def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
     ]
     return {
         "connection": connection,
+        "limited": limited,
         "counts": counts,
         "total": sum(counts.values()),
         "parts": outcome_parts(counts),
@@ -138,6 +151,7 @@ def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
         "broken": BROKEN[BrokenKind(broken)] if broken else None,
         "broken_text": connection.broken_text or connection.account.broken_text,
         "others": others,
+        "to_type": _to_type(request, connection),
         "checked_at": max(
             filter(None, (connection.last_polled_at, connection.mirror_complete_at)), default=None
         ),
@@ -145,27 +159,42 @@ def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
     }
 
 
+def _to_type(request: AskedRequest, connection: Connection) -> int:
+    """The number that a start from this page asks for; 0 where none has to be typed."""
+    if connection.mode != Connection.Mode.OFF or not request.actor.may(Permission.MANAGE_COMPANY):
+        return 0
+    fits = reason_counts(connection.company_id, Preferences.from_json(connection.preferences)).fits
+    return fits if fits > TYPED_ABOVE else 0
+
+
 def _tab(request: AskedRequest, connection: Connection) -> dict[str, Any]:
     state = _state(request.GET.get("tab", "")) or SyncState.SYNCED
     search = request.GET.get("q", "").strip()[:200]
     sort = request.GET.get("sort", "name" if state is not SyncState.SYNCED else "synced")
-    page = request.GET.get("page", "1")
     context: dict[str, Any] = {"tab": state.value, "search": search, "sort": sort, "by_list": False}
     if state is SyncState.FAILED and "list" not in request.GET and not search:
-        causes = [Cause(group, FAILURES[group.kind]) for group in failures(connection, rows_each=GROUP_ROWS)]
+        groups = failures(connection, rows_each=GROUP_ROWS, rep_id=rep_of(request))
+        causes = [Cause(group, FAILURES[group.kind]) for group in groups]
         return context | {"causes": causes}
-    kind = request.GET.get("kind", "")
+    kind = _kind(request)
     rows = members(
         connection,
         state,
         search=search,
         sort=sort,
-        page=int(page) if page.isascii() and page.isdigit() and len(page) < 9 else 1,
+        cursor=request.GET.get("page"),
         size=ROWS,
-        refusal_kind=kind if kind in set(RefusalKind) else "",
+        refusal_kind=kind,
+        rep_id=rep_of(request),
     )
     titles = {found.value: words.title for found, words in FAILURES.items()}
     return context | {"page": rows, "titles": titles, "by_list": True, "kind": kind}
+
+
+def _kind(request: AskedRequest) -> str:
+    """The cause that the Failed tab is narrowed to; '' for all."""
+    kind = request.GET.get("kind", "")
+    return kind if kind in set(RefusalKind) else ""
 
 
 def _state(name: str) -> SyncState | None:
@@ -175,6 +204,7 @@ def _state(name: str) -> SyncState | None:
 def run_card(connection: Connection, progress: RunProgress) -> dict[str, Any]:
     """What the card of a run shows: its steps, one number, rate and time left, the latest results."""
     run = progress.run
+    waiting = run.state == SyncRun.State.WAITING
     auditing = run.state in (SyncRun.State.QUEUED, SyncRun.State.AUDITING)
     done, whole = (run.observed, connection.member_count) if auditing else (progress.done, progress.total)
     share = min(100, 100 * done // whole) if whole else 0
@@ -183,7 +213,7 @@ def run_card(connection: Connection, progress: RunProgress) -> dict[str, Any]:
     return {
         "run": run,
         "auditing": auditing,
-        "waiting": run.state == SyncRun.State.WAITING,
+        "waiting": waiting,
         "done": done,
         "whole": whole,
         "share": share,
@@ -196,7 +226,13 @@ def run_card(connection: Connection, progress: RunProgress) -> dict[str, Any]:
         "left": time_left(progress.seconds_left) if not auditing else "",
         "slowed_until": progress.slowed_until,
         "guards": run.plan.get("guards", []),
-        "numbers": {name: run.plan.get(name, 0) for name in ("adds", "updates", "renames", "releases")},
+        "numbers": {name: run.plan.get(name, 0) for name in _PLANNED},
+        "to_leave": sum(run.plan.get("left", {}).values()),
+        "undoing": run.kind == SyncRun.Kind.UNDO,
+        "to_type": writes_of(run),
+        "typed_above": TYPED_ABOVE,
+        "to_type_all": writes_of(run, archive_added=True),
+        "calls": (run.in_flight, run.gate_width) if run.gate_width else None,
         "latest": [
             (*_HAPPENED[happening.kind], happening, ", ".join(labels.get(f, f) for f in happening.fields))
             for happening in progress.latest

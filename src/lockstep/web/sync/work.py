@@ -7,10 +7,10 @@ from django.http import Http404, HttpResponse
 from django.urls import reverse
 
 from lockstep.apps.accounts.permissions import Permission
-from lockstep.apps.book.models import Contact
-from lockstep.apps.book.services import set_no_marketing
+from lockstep.apps.book import services
 from lockstep.apps.connections.models import Connection
-from lockstep.apps.sync.models import MemberRecord, SyncRun
+from lockstep.apps.sync.models import SyncRun
+from lockstep.apps.sync.queries import records_in
 from lockstep.apps.sync.services import (
     SyncRefused,
     confirm_guards,
@@ -18,12 +18,14 @@ from lockstep.apps.sync.services import (
     refresh,
     retry,
     start_sync,
+    stop_run,
     stop_sync,
+    undo_run,
 )
 from lockstep.core.member import SyncState
 from lockstep.web.doors import AskedRequest, door, go
 from lockstep.web.filters import chosen_ids
-from lockstep.web.sync.looking import find
+from lockstep.web.sync.looking import find, rep_of
 
 __all__ = [
     "confirm",
@@ -32,7 +34,9 @@ __all__ = [
     "do_retry",
     "do_start",
     "do_stop",
+    "end_run",
     "flag_no_marketing",
+    "undo",
 ]
 
 NAV = "sync"
@@ -86,7 +90,7 @@ def do_start(request: AskedRequest, connection_id: int) -> HttpResponse:
     """Start Sync again, with the filters as they are."""
     connection = find(request, connection_id)
     try:
-        start_sync(request.actor, connection)
+        start_sync(request.actor, connection, typed=request.POST.get("typed", "")[:40])
     except SyncRefused as error:
         messages.warning(request, str(error))
     return _window(request, connection)
@@ -96,11 +100,14 @@ def do_start(request: AskedRequest, connection_id: int) -> HttpResponse:
 def confirm(request: AskedRequest, connection_id: int, run_id: int) -> HttpResponse:
     """“It is right, go on.”"""
     connection = find(request, connection_id)
-    run = SyncRun.objects.filter(pk=run_id, connection=connection).first()
-    if run is None:
-        raise Http404("This run does not exist.")
+    run = _run(connection, run_id)
     try:
-        confirm_guards(request.actor, run)
+        confirm_guards(
+            request.actor,
+            run,
+            typed=request.POST.get("typed", "")[:40],
+            archive_added="archive_added" in request.POST,
+        )
     except SyncRefused as error:
         messages.warning(request, str(error))
     return _window(request, connection)
@@ -115,33 +122,54 @@ def dismiss(request: AskedRequest, connection_id: int) -> HttpResponse:
     return _window(request, connection)
 
 
+@door(Permission.MANAGE_COMPANY, nav=NAV, methods=("POST",))
+def undo(request: AskedRequest, connection_id: int, run_id: int) -> HttpResponse:
+    """Undo this run: its plan is made and shown first."""
+    connection = find(request, connection_id)
+    try:
+        undo_run(request.actor, _run(connection, run_id))
+    except SyncRefused as error:
+        messages.warning(request, str(error))
+        return go(request, reverse("sync:run", args=[connection.pk, run_id]))
+    return _window(request, connection)
+
+
+@door(Permission.MANAGE_COMPANY, nav=NAV, methods=("POST",))
+def end_run(request: AskedRequest, connection_id: int, run_id: int) -> HttpResponse:
+    """End a dry run or an undo that is under way."""
+    connection = find(request, connection_id)
+    try:
+        stop_run(request.actor, _run(connection, run_id))
+        messages.success(request, "It ends within seconds. What was done so far stays done.")
+    except SyncRefused as error:
+        messages.warning(request, str(error))
+    return _window(request, connection)
+
+
 @door(Permission.EDIT_BOOK, nav=NAV, methods=("POST",))
 def flag_no_marketing(request: AskedRequest, connection_id: int) -> HttpResponse:
     """Flag as No Marketing: the contacts named, or everybody who unsubscribed."""
     connection = find(request, connection_id)
     chosen = chosen_ids(request.POST, "contact")
-    records = MemberRecord.objects.filter(connection=connection)
+    records = records_in(connection, SyncState.UNSUBSCRIBED, rep_id=rep_of(request))
     if chosen:
-        records = records.filter(
-            contact_id__in=chosen, state__in=[SyncState.UNSUBSCRIBED.value, SyncState.FAILED.value]
-        )
-    else:
-        records = records.filter(state=SyncState.UNSUBSCRIBED.value)
-    contacts = Contact.objects.filter(
-        pk__in=records.values("contact_id"), company=request.company, deleted_at=None, no_marketing=False
+        records |= records_in(connection, SyncState.FAILED, rep_id=rep_of(request))
+        records = records.filter(contact_id__in=chosen)
+    number = services.flag_no_marketing(
+        request.actor,
+        contact_ids=list(records.order_by("contact_id").values_list("contact_id", flat=True)),
+        reason=f"Unsubscribed in Mailchimp ({connection.list_name})",
     )
-    number = 0
-    for contact in contacts.order_by("pk"):
-        set_no_marketing(
-            request.actor,
-            contact_id=contact.pk,
-            no_marketing=True,
-            reason=f"Unsubscribed in Mailchimp ({connection.list_name})",
-        )
-        number += 1
     words = "contact is" if number == 1 else "contacts are"
     messages.success(request, f"{number:,} {words} flagged as No Marketing.")
     return _window(request, connection, request.POST.get("tab", "unsubscribed"))
+
+
+def _run(connection: Connection, run_id: int) -> SyncRun:
+    found = SyncRun.objects.filter(pk=run_id, connection=connection).first()
+    if found is None:
+        raise Http404("This run does not exist.")
+    return found
 
 
 def _window(request: AskedRequest, connection: Connection, tab: str = "") -> HttpResponse:

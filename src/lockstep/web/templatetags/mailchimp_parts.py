@@ -11,7 +11,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from lockstep.apps.connections.queries import Verdict
-from lockstep.apps.sync.queries import MemberPage
 from lockstep.core.member import SyncState
 from lockstep.web import wording
 from lockstep.web.states import look_of
@@ -72,22 +71,6 @@ def plan_words(plan: str) -> str:
 @register.simple_tag
 def tone_of(state: SyncState) -> str:
     return look_of(SyncState(state).value).tone
-
-
-@register.inclusion_tag("sync/page_links.html", takes_context=True)
-def page_links(context: Mapping[str, Any], page: MemberPage) -> dict[str, Any]:
-    """Previous and next of a numbered page, keeping search and order."""
-
-    def address(number: int) -> str:
-        parameters = context["request"].GET.copy()
-        parameters["page"] = str(number)
-        return f"?{parameters.urlencode()}"
-
-    return {
-        "page": page,
-        "previous": address(page.page - 1) if page.page > 1 else "",
-        "next": address(page.page + 1) if page.has_next else "",
-    }
 
 
 @register.simple_tag(takes_context=True)

@@ -37,6 +37,7 @@ from lockstep.apps.book.services.list_values import (
     retire_list_value,
 )
 from lockstep.apps.book.services.merging import merge_clients, merge_contacts
+from lockstep.apps.book.services.no_marketing import flag_no_marketing
 from lockstep.apps.book.services.tags import delete_tag, ensure_tags, merge_tags, rename_tag
 from lockstep.apps.book.services.upserts import Upserted, upsert_client, upsert_contact
 
@@ -57,6 +58,7 @@ __all__ = [
     "delete_tag",
     "email_is_valid",
     "ensure_tags",
+    "flag_no_marketing",
     "merge_clients",
     "merge_contacts",
     "merge_list_values",

@@ -6,9 +6,10 @@ from lockstep.apps.sync.queries.counts import ReasonCounts, reason_counts, state
 from lockstep.apps.sync.queries.duplicates import DuplicateGroup, duplicates
 from lockstep.apps.sync.queries.failures import FailureGroup, failures
 from lockstep.apps.sync.queries.left_out import LeftOutPage, LeftOutRow, left_out_page
-from lockstep.apps.sync.queries.members import MemberPage, MemberRow, every_member, members
-from lockstep.apps.sync.queries.plans import PlanPage, every_plan_row, plan_rows
+from lockstep.apps.sync.queries.members import MemberRow, every_member, members, records_in
+from lockstep.apps.sync.queries.plans import every_plan_row, plan_counts, plan_rows
 from lockstep.apps.sync.queries.progress import Pulse, RunProgress, pulse, run_progress, runs
+from lockstep.apps.sync.queries.run_rows import every_run_row, run_counts, run_rows
 from lockstep.apps.sync.queries.standings import Standing, connection_of, standings, visible_connections
 
 __all__ = [
@@ -18,9 +19,7 @@ __all__ = [
     "FieldRow",
     "LeftOutPage",
     "LeftOutRow",
-    "MemberPage",
     "MemberRow",
-    "PlanPage",
     "Pulse",
     "ReasonCounts",
     "RunProgress",
@@ -31,14 +30,19 @@ __all__ = [
     "duplicates",
     "every_member",
     "every_plan_row",
+    "every_run_row",
     "failures",
     "left_out_page",
     "marks_of",
     "members",
+    "plan_counts",
     "plan_rows",
     "pulse",
     "reason_counts",
+    "records_in",
+    "run_counts",
     "run_progress",
+    "run_rows",
     "runs",
     "standings",
     "state_counts",

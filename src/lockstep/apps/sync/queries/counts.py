@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.preferences import Preferences
@@ -33,10 +33,14 @@ def reason_counts(company_id: int, preferences: Preferences) -> ReasonCounts:
     return ReasonCounts(read_reasons(company_id, preferences).counts())
 
 
-def state_counts(connection: Connection) -> dict[SyncState, int]:
-    """Synced + pending + failed + archived + unsubscribed: everyone who fits, as last planned."""
+def state_counts(connection: Connection, *, rep_id: int | None = None) -> dict[SyncState, int]:
+    """Synced + pending + failed + archived + unsubscribed: everyone who fits, as last planned.
+
+    With `rep_id`, of that rep's clients only.
+    """
+    narrowed = Q() if rep_id is None else Q(contact__client__rep=rep_id)
     found = (
-        MemberRecord.objects.filter(connection=connection)
+        MemberRecord.objects.filter(narrowed, connection=connection)
         .exclude(state="")
         .values_list("state")
         .annotate(number=Count("id"))

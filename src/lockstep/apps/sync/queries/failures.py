@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Max
 
 from lockstep.apps.connections.models import Connection
-from lockstep.apps.sync.models import MemberRecord
-from lockstep.apps.sync.queries.members import MemberRow, members
+from lockstep.apps.sync.queries.members import MemberRow, members, records_in
 from lockstep.core.member import SyncState
 from lockstep.core.outcome import RefusalKind
 
@@ -22,12 +21,12 @@ class FailureGroup:
     sample_text: str
     fields: tuple[str, ...]
     """Tags of the audience fields that Mailchimp complained about."""
-    rows: list[MemberRow]
+    rows: tuple[MemberRow, ...]
 
 
-def failures(connection: Connection, *, rows_each: int = 3, search: str = "") -> list[FailureGroup]:
+def failures(connection: Connection, *, rows_each: int = 3, rep_id: int | None = None) -> list[FailureGroup]:
     """The causes, most frequent first; the counts add up to the Failed tab's."""
-    failed = MemberRecord.objects.filter(connection=connection, state=SyncState.FAILED.value)
+    failed = records_in(connection, SyncState.FAILED, rep_id=rep_id)
     groups = (
         failed.values("refusal_kind")
         .annotate(number=Count("id"), sample=Max("refusal_text"))
@@ -47,9 +46,9 @@ def failures(connection: Connection, *, rows_each: int = 3, search: str = "") ->
             rows=members(
                 connection,
                 SyncState.FAILED,
-                search=search,
                 size=rows_each,
                 refusal_kind=group["refusal_kind"],
+                rep_id=rep_id,
             ).rows,
         )
         for group in groups

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 
+from lockstep.apps.book.queries.paging import Order, Page, count_up_to, keyset_page
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync.models import MemberRecord
 from lockstep.core.member import SyncState
 
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands for “never” where rows are put in an order."""
+
 SORTS = {
-    "contact": ("contact_id",),
-    "name": ("contact__last_name", "contact__first_name", "contact_id"),
-    "client": ("contact__client__name", "contact_id"),
-    "email": ("contact__email_key", "contact_id"),
-    "synced": ("-synced_at", "contact_id"),
-    "refused": ("-refused_at", "contact_id"),
+    "name": Order("by_name"),
+    "client": Order("by_client"),
+    "email": Order("by_email"),
+    "synced": Order("by_synced", descending=True, kind=datetime),
+    "refused": Order("by_refused", descending=True, kind=datetime),
 }
+_EXPRESSIONS = {
+    "by_name": F("contact__name_key"),
+    "by_client": F("contact__client__name_key"),
+    "by_email": F("contact__email_key"),
+    "by_synced": Coalesce("synced_at", Value(LONG_AGO)),
+    "by_refused": Coalesce("refused_at", Value(LONG_AGO)),
+}
+
+COUNTED = 100_000
+"""How far a search is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,49 +56,42 @@ class MemberRow:
     no_marketing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MemberPage:
-    """Rows `first` to `last` of `total`, counted from 1; `page` counts from 1 as well."""
-
-    rows: list[MemberRow]
-    total: int
-    page: int
-    size: int
-
-    @property
-    def first(self) -> int:
-        return (self.page - 1) * self.size + 1 if self.rows else 0
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.rows) - 1 if self.rows else 0
-
-    @property
-    def has_next(self) -> bool:
-        return self.last < self.total
-
-
 def members(
     connection: Connection,
     state: SyncState,
     *,
     search: str = "",
-    sort: str = "contact",
-    page: int = 1,
+    sort: str = "name",
+    cursor: str | None = None,
     size: int = 50,
     refusal_kind: str = "",
-) -> MemberPage:
-    """One page of a tab. An unknown `sort` is the default one; a page behind the end is empty."""
-    records = _records(connection, state, search, refusal_kind)
-    total = records.count()
-    page = max(page, 1)
-    rows = records.order_by(*SORTS.get(sort, SORTS["contact"]))[(page - 1) * size : page * size]
-    return MemberPage([_row(values) for values in rows.values_list(*_COLUMNS)], total, page, size)
+    rep_id: int | None = None,
+) -> Page[MemberRow]:
+    """One page of a tab. An unknown `sort` is by name; `rep_id` narrows to that rep's clients."""
+    records = records_in(connection, state, search=search, refusal_kind=refusal_kind, rep_id=rep_id)
+    order = SORTS.get(sort, SORTS["name"])
+    total = count_up_to(records, COUNTED) if search else (records.count(), True)
+    return keyset_page(
+        records.annotate(**{order.field: _EXPRESSIONS[order.field]}).select_related("contact__client"),
+        order=order,
+        cursor=cursor,
+        size=size,
+        total=total,
+        shape=lambda found: [_of_record(record) for record in found],
+    )
 
 
-def every_member(connection: Connection, state: SyncState, *, search: str = "") -> Iterator[MemberRow]:
+def every_member(
+    connection: Connection,
+    state: SyncState,
+    *,
+    search: str = "",
+    refusal_kind: str = "",
+    rep_id: int | None = None,
+) -> Iterator[MemberRow]:
     """All rows of a tab, streamed for a CSV."""
-    records = _records(connection, state, search, "").order_by("contact_id")
+    records = records_in(connection, state, search=search, refusal_kind=refusal_kind, rep_id=rep_id)
+    records = records.order_by("contact_id")
     for values in records.values_list(*_COLUMNS).iterator(chunk_size=2_000):
         yield _row(values)
 
@@ -107,10 +114,18 @@ _COLUMNS = (
 )
 
 
-def _records(
-    connection: Connection, state: SyncState, search: str, refusal_kind: str
+def records_in(
+    connection: Connection,
+    state: SyncState,
+    *,
+    search: str = "",
+    refusal_kind: str = "",
+    rep_id: int | None = None,
 ) -> QuerySet[MemberRecord]:
+    """The contacts of a tab, narrowed as the page is."""
     records = MemberRecord.objects.filter(connection=connection, state=state.value)
+    if rep_id is not None:
+        records = records.filter(contact__client__rep=rep_id)
     if refusal_kind:
         records = records.filter(refusal_kind=refusal_kind)
     for word in search.split():
@@ -126,3 +141,22 @@ def _records(
 def _row(values: tuple[Any, ...]) -> MemberRow:
     contact_id, first, last, email, client_id, client, state, *rest = values
     return MemberRow(contact_id, f"{first} {last}".strip(), email, client_id, client, SyncState(state), *rest)
+
+
+def _of_record(record: MemberRecord) -> MemberRow:
+    contact = record.contact
+    return MemberRow(
+        contact_id=contact.pk,
+        name=f"{contact.first_name} {contact.last_name}".strip(),
+        email=contact.email,
+        client_id=contact.client_id,
+        client=contact.client.name,
+        state=SyncState(record.state),
+        gone=record.gone,
+        refusal_kind=record.refusal_kind,
+        refusal_text=record.refusal_text,
+        refusal_field=record.refusal_field,
+        synced_at=record.synced_at,
+        refused_at=record.refused_at,
+        no_marketing=contact.no_marketing,
+    )

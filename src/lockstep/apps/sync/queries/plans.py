@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count
+from django.db.models import Count, Value
 
 from lockstep.apps.book.models import Contact
+from lockstep.apps.book.queries.paging import Order, Page, keyset_page
 from lockstep.apps.sync.models import PlanRow, SyncRun
 
 
@@ -22,42 +23,24 @@ class PlannedContact:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlanPage:
-    rows: list[PlannedContact]
-    counts: dict[str, int]
-    """Contacts by step, for the tabs."""
-    page: int
-    size: int
-    total: int
-
-    @property
-    def first(self) -> int:
-        return (self.page - 1) * self.size + 1 if self.rows else 0
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.rows) - 1 if self.rows else 0
-
-    @property
-    def has_next(self) -> bool:
-        return self.last < self.total
+def plan_counts(run: SyncRun) -> dict[str, int]:
+    """Contacts of a planned run by step, for the tabs."""
+    found = PlanRow.objects.filter(run=run).values_list("step").annotate(number=Count("id"))
+    return dict(found.order_by("step"))
 
 
-def plan_rows(run: SyncRun, steps: list[str], *, page: int = 1, size: int = 5) -> PlanPage:
-    """One page of the contacts with one of these steps, and the numbers of every step."""
-    counts = dict(
-        PlanRow.objects.filter(run=run).values_list("step").annotate(number=Count("id")).order_by("step")
+def plan_rows(
+    run: SyncRun, steps: Sequence[str], *, total: int, cursor: str | None = None, size: int = 5
+) -> Page[PlannedContact]:
+    """One page of the contacts with one of these steps; `total` is what `plan_counts` says of them."""
+    rows = PlanRow.objects.filter(run=run, step__in=steps).annotate(nothing=Value(""))
+    return keyset_page(
+        rows, order=BY_ID, cursor=cursor, size=size, total=(total, True), shape=lambda found: _named(found)
     )
-    page = max(page, 1)
-    rows = PlanRow.objects.filter(run=run, step__in=steps).order_by("contact_id")
-    return PlanPage(
-        _named(list(rows[(page - 1) * size : page * size])),
-        counts,
-        page,
-        size,
-        sum(counts.get(step, 0) for step in steps),
-    )
+
+
+BY_ID = Order("nothing")
+"""Rows in the order in which they were written: every other key is the same text."""
 
 
 def every_plan_row(run: SyncRun) -> Iterator[PlannedContact]:
@@ -71,7 +54,7 @@ def every_plan_row(run: SyncRun) -> Iterator[PlannedContact]:
         after = rows[-1].contact_id
 
 
-def _named(rows: list[PlanRow]) -> list[PlannedContact]:
+def _named(rows: Sequence[PlanRow]) -> list[PlannedContact]:
     contacts = Contact.objects.filter(pk__in=[row.contact_id for row in rows]).select_related("client")
     found = {contact.pk: contact for contact in contacts}
     return [

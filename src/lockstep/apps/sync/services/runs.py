@@ -1,4 +1,4 @@
-"""Ask for a run: dry run, start, stop, refresh, retry. The worker does it; nothing here waits for it."""
+"""Ask for a run: dry run, start, stop, refresh, retry; approve what waits. The worker does the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
 from lockstep.apps.book.models import HistoryEntry
 from lockstep.apps.connections.models import Connection
+from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.sync.models import MemberRecord, SyncRun
+from lockstep.apps.sync.queries.counts import reason_counts
 from lockstep.apps.sync.recording import mark_contacts
 from lockstep.apps.sync.waking import wake
 from lockstep.core.member import SyncState
@@ -20,24 +22,50 @@ class SyncRefused(Exception):
     """What was asked can't be done now; the text is for the person and says what to do."""
 
 
+TYPED_ABOVE = 1_000
+"""Contacts from which on a person types their number, so that nobody writes to thousands by a slip (S4)."""
+
+
+def writes_of(run: SyncRun, *, archive_added: bool = False) -> int:
+    """How many contacts a planned run would write."""
+    names = ["adds", "updates", "renames", "releases", "put_back"]
+    if archive_added:
+        names.append("to_archive")
+    return sum(int(run.plan.get(name, 0)) for name in names)
+
+
+def require_typed(number: int, typed: str, what: str) -> None:
+    """Raise `SyncRefused` unless the number was typed where that many ask for it."""
+    if number <= TYPED_ABOVE:
+        return
+    digits = typed.replace(",", "").replace(".", "").replace(" ", "").strip()
+    if digits != str(number):
+        said = f"You typed {typed.strip()}. " if typed.strip() else ""
+        raise SyncRefused(f"{said}{number:,} {what}: type {number:,} to go on.")
+
+
 @transaction.atomic
 def start_preview(actor: Actor, connection: Connection) -> SyncRun:
     """A dry run: audit and plan, nothing is sent (S4). Raises `SyncRefused`, `NotPermitted`."""
-    return _ask(actor, connection, SyncRun.Kind.PREVIEW)
+    return ask_for_run(actor, connection, SyncRun.Kind.PREVIEW)
 
 
 @transaction.atomic
-def start_sync(actor: Actor, connection: Connection, *, approved: str = "") -> SyncRun:
+def start_sync(actor: Actor, connection: Connection, *, approved: str = "", typed: str = "") -> SyncRun:
     """Start Sync (S6): audit, push, then stay on.
 
     From this moment changes of the book are marked, so that nobody is locked
     out while the first sync runs. With `approved`, the fingerprint of a dry
-    run, exactly that plan runs or the run waits for another approval.
+    run, exactly that plan runs or the run waits for another approval. A
+    person who syncs more than `TYPED_ABOVE` contacts types their number.
     Raises `SyncRefused`, `NotPermitted`.
     """
     actor.require(Permission.MANAGE_COMPANY)
-    _finish_waiting(actor, connection)
-    run = _ask(actor, connection, SyncRun.Kind.START, approved=approved)
+    if actor.user is not None:
+        fits = reason_counts(actor.company.pk, Preferences.from_json(connection.preferences)).fits
+        require_typed(fits, typed, "contacts will be synced")
+    drop_waiting(actor, connection)
+    run = ask_for_run(actor, connection, SyncRun.Kind.START, approved=approved)
     connection.mode = Connection.Mode.ON
     connection.broken_kind = connection.broken_text = ""
     connection.broken_at = None
@@ -58,7 +86,7 @@ def stop_sync(actor: Actor, connection: Connection) -> None:
     if connection.mode != Connection.Mode.ON:
         raise SyncRefused("The sync is not on.")
     SyncRun.objects.filter(connection=connection, state__in=SyncRun.OPEN_STATES).update(stop_asked=True)
-    _finish_waiting(actor, connection)
+    drop_waiting(actor, connection)
     records = MemberRecord.objects.filter(connection=connection)
     anything = records.exclude(synced_key="").exists() or records.filter(uncertain=True).exists()
     reachable = not (connection.broken_kind or connection.account.broken_kind)
@@ -77,7 +105,7 @@ def refresh(actor: Actor, connection: Connection) -> SyncRun:
     actor.require(Permission.MANAGE_COMPANY)
     if not connection.on:
         raise SyncRefused("The sync is not on. Start it to read what changed in Mailchimp.")
-    return _ask(actor, connection, SyncRun.Kind.REFRESH)
+    return ask_for_run(actor, connection, SyncRun.Kind.REFRESH)
 
 
 @transaction.atomic
@@ -99,7 +127,7 @@ def retry(
     records = MemberRecord.objects.filter(connection=connection, state__in=[state.value for state in states])
     if contact_ids is not None:
         records = records.filter(contact_id__in=list(contact_ids))
-    run = _ask(actor, connection, SyncRun.Kind.RETRY)
+    run = ask_for_run(actor, connection, SyncRun.Kind.RETRY)
     contacts = list(records.values_list("contact_id", flat=True))
     records.update(asked=True)
     mark_contacts(connection.pk, contacts)
@@ -109,8 +137,12 @@ def retry(
 
 
 @transaction.atomic
-def confirm_guards(actor: Actor, run: SyncRun) -> SyncRun:
-    """“It is right, go on”: the waiting plan is approved, and runs if it is still the same."""
+def confirm_guards(actor: Actor, run: SyncRun, *, typed: str = "", archive_added: bool = False) -> SyncRun:
+    """“It is right, go on”: the waiting plan is approved, and runs if it is still the same.
+
+    Where it writes more than `TYPED_ABOVE` contacts, `typed` must be that number. `archive_added`,
+    for an undo: whom the run added is to be archived, too. Raises `SyncRefused`, `NotPermitted`, `NotFound`.
+    """
     actor.require(Permission.MANAGE_COMPANY)
     found = SyncRun.objects.select_for_update().select_related("connection")
     run_now = found.filter(pk=run.pk, company=actor.company).first()
@@ -121,10 +153,13 @@ def confirm_guards(actor: Actor, run: SyncRun) -> SyncRun:
         raise SyncRefused("This run is not waiting for a confirmation.")
     if next_open(run.connection) is not None:
         raise SyncRefused("Another run is under way; wait until it has finished.")
+    require_typed(writes_of(run, archive_added=archive_added), typed, "contacts are written in Mailchimp")
     run.state = SyncRun.State.QUEUED
     run.approved = run.fingerprint
-    run.save(update_fields=["state", "approved"])
-    _note(actor, run.connection, "confirm", run=run.pk)
+    run.archive_added = archive_added and run.kind == SyncRun.Kind.UNDO
+    run.save(update_fields=["state", "approved", "archive_added"])
+    more = {"archive_added": run.archive_added} if run.kind == SyncRun.Kind.UNDO else {}
+    _note(actor, run.connection, "confirm", run=run.pk, **more)
     wake(run.connection.account_id)
     return run
 
@@ -133,7 +168,7 @@ def confirm_guards(actor: Actor, run: SyncRun) -> SyncRun:
 def dismiss_waiting(actor: Actor, connection: Connection) -> None:
     """“No, don't”: a waiting plan is dropped; nothing was sent."""
     actor.require(Permission.MANAGE_COMPANY)
-    _finish_waiting(actor, connection)
+    drop_waiting(actor, connection)
 
 
 def next_open(connection: Connection) -> SyncRun | None:
@@ -141,7 +176,15 @@ def next_open(connection: Connection) -> SyncRun | None:
     return connection.runs.filter(state__in=SyncRun.OPEN_STATES).order_by("id").first()
 
 
-def _ask(actor: Actor, connection: Connection, kind: SyncRun.Kind, *, approved: str = "") -> SyncRun:
+def ask_for_run(
+    actor: Actor,
+    connection: Connection,
+    kind: SyncRun.Kind,
+    *,
+    approved: str = "",
+    undoes: SyncRun | None = None,
+) -> SyncRun:
+    """A run of this kind, queued. Raises `SyncRefused`, `NotPermitted`, `NotFound`."""
     actor.require(Permission.MANAGE_COMPANY)
     connection = _locked(actor, connection)
     if connection.mode == Connection.Mode.STOPPING:
@@ -158,10 +201,11 @@ def _ask(actor: Actor, connection: Connection, kind: SyncRun.Kind, *, approved: 
                 kind=kind,
                 asked_by=actor.user,
                 approved=approved,
+                undoes=undoes,
             )
     except IntegrityError as error:
         raise SyncRefused("Another run is under way; wait until it has finished.") from error
-    _note(actor, connection, kind.value, run=run.pk)
+    _note(actor, connection, kind.value, run=run.pk, **({"undoes": undoes.pk} if undoes else {}))
     wake(connection.account_id)
     return run
 
@@ -178,7 +222,8 @@ def _locked(actor: Actor, connection: Connection) -> Connection:
     return found
 
 
-def _finish_waiting(actor: Actor, connection: Connection) -> None:
+def drop_waiting(actor: Actor, connection: Connection) -> None:
+    """A plan that waits for a person waits no more."""
     SyncRun.objects.filter(
         connection_id=connection.pk, company=actor.company, state=SyncRun.State.WAITING
     ).update(state=SyncRun.State.STOPPED)
