@@ -22,6 +22,7 @@ from lockstep.apps.book.models import (
 from lockstep.apps.book.services.imports import upload_import
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.secrets import seal
+from lockstep.apps.integrations.models import AccessToken
 from lockstep.apps.sync.models import (
     DuplicateChoice,
     Mark,
@@ -75,6 +76,7 @@ class Window:
     off: Connection
     runs: dict[str, SyncRun]
     secret: str
+    token: AccessToken
 
 
 @dataclass
@@ -144,7 +146,15 @@ def add_window(seat: Seat, word: str) -> Window:
         for name, (link, kind, state) in kinds.items()
     }
     WebhookDelivery.objects.create(connection=on, body=f"type=unsubscribe&data[email]={word}".encode())
-    return Window(on, off, runs, secret)
+    token = AccessToken.objects.create(
+        company=seat.company,
+        user=seat.user,
+        name=f"{word} token",
+        hint=f"lockstep_{word}",
+        digest=word.encode(),
+        scopes=["book:read"],
+    )
+    return Window(on, off, runs, secret, token)
 
 
 def add_part(seat: Seat, word: str, lists: Lists, window: Window) -> Part:

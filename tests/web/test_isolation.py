@@ -86,6 +86,7 @@ def samples(part: Part, lists: Lists, window: Window, *, deleted: bool = False) 
         "contact_id": (part.deleted_contact if deleted else part.contacts[2]).pk,
         "import_id": part.imports[1 if deleted else 0].pk,
         "account_id": window.on.account_id,
+        "token_id": window.token.pk,
         "connection_id": (window.off if deleted else window.on).pk,
         "run_id": window.runs["waiting"].pk,
         "value_id": lists.status.pk,

@@ -11,6 +11,7 @@ urlpatterns = [
     path("styleguide", styleguide.styleguide, name="styleguide"),
     path("", include("lockstep.web.book.urls")),
     path("settings/", include("lockstep.web.account.urls")),
+    path("settings/", include("lockstep.web.integrations.urls")),
     path("settings/mailchimp/", include("lockstep.web.mailchimp.urls")),
     path("sync/", include("lockstep.web.sync.urls")),
 ]

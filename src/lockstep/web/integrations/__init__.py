@@ -1,0 +1,1 @@
+"""The settings page for other systems: access tokens."""
