@@ -8,6 +8,7 @@ import pytest
 from tests.apps.campaigns.world import HOME, MUGS, SALE, CampaignWorld
 from tests.factories import ClientFactory, ContactFactory
 
+from lockstep.apps.book.models import Contact
 from lockstep.apps.campaigns.models import Campaign, ClientFigure, Person, Reaction, Reading, Recipient
 
 pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
@@ -208,6 +209,21 @@ def test_people_who_turn_up_in_the_book_later_bring_their_history(world: Campaig
     assert world.contact_here(sent, contact) == (1, 1, 0, False)
     assert world.campaign(sent).in_book == 3
     assert ClientFigure.objects.get(client=client).clickers == 1
+
+
+def test_a_merged_contact_brings_its_history_along(world: CampaignWorld) -> None:
+    kept, merged, *_ = world.people(2, clients=1)
+    sent = world.send(machine=0, soft=0, hard=0, open=0)
+    world.hours(1)
+    world.play(sent, merged.email, "click", HOME)
+    world.hours(1)
+    world.read()
+    Contact.objects.filter(pk=merged.pk).update(deleted_at=world.clock.now(), merged_into=kept)
+    world.hours(2)
+    world.read()
+    people = Person.objects.filter(contact_id=kept.pk)
+    assert Recipient.objects.filter(person__in=people, clicks=1).count() == 1
+    assert people.count() == 2
 
 
 def test_machines_are_told_apart_by_address_and_moment(world: CampaignWorld) -> None:

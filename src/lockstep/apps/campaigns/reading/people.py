@@ -203,12 +203,15 @@ def _match(link: Connection, people: Sequence[tuple[int, str, str]]) -> None:
 
 _MATCH_EVERYBODY = """
 WITH lost AS (
-    SELECT p.id, p.member_hash, p.contact_key FROM campaigns_person p
+    SELECT p.id, p.member_hash, p.contact_key, p.contact_id FROM campaigns_person p
     LEFT JOIN book_contact k ON k.id = p.contact_id AND k.deleted_at IS NULL
     WHERE p.connection_id = %(connection)s AND k.id IS NULL
 ), owner AS (
     SELECT DISTINCT ON (candidates.id) candidates.id, contact_id FROM (
-        SELECT lost.id, r.contact_id, 1 AS rank FROM lost JOIN sync_memberrecord r
+        SELECT lost.id, m.merged_into_id AS contact_id, 0 AS rank FROM lost JOIN book_contact m
+            ON m.id = lost.contact_id AND m.merged_into_id IS NOT NULL
+        UNION ALL
+        SELECT lost.id, r.contact_id, 1 FROM lost JOIN sync_memberrecord r
             ON r.connection_id = %(connection)s AND r.contact_key = lost.contact_key
             WHERE lost.contact_key <> ''
         UNION ALL
@@ -244,8 +247,8 @@ def match_everybody(link: Connection, now: datetime) -> list[Campaign]:
     """Look for contacts of all people who have none, or whose contact was deleted; people turn up in the book
     after they were mailed. Returns the campaigns whose figures by client this changes.
 
-    Who has a contact keeps it, whatever the book does with addresses afterwards: it was this contact who got
-    the campaign.
+    What a contact did goes to the one that it was merged into. Else who has a contact keeps it, whatever the
+    book does with addresses afterwards: it was this contact who got the campaign.
     """
     with database.cursor() as cursor:
         cursor.execute(_MATCH_EVERYBODY, {"connection": link.pk, "company": link.company_id})
