@@ -1,13 +1,22 @@
-"""The simulation in small: every history keeps the promises, and a seed always plays the same one."""
+"""The simulation in small: every history keeps the promises, and a seed always plays the same one.
+
+`./lockstep simulate` plays 2,000 and more; it is a step of `./lockstep test` of its own.
+"""
+
+import os
+import subprocess
+import sys
+from collections import Counter
 
 import pytest
 
 from lockstep.cli.failure import Failure
 from lockstep.cli.simulate import run
-from lockstep.simulation import make_history, play
+from lockstep.simulation import coverage, make_history, play
+from lockstep.simulation.events import WEIGHTS
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(2000, 2012))
 def test_the_promises_hold(seed: int) -> None:
     assert play(make_history(seed)).broken == []
 
@@ -19,10 +28,41 @@ def test_a_seed_plays_the_same_history_to_the_letter() -> None:
     assert play(make_history(8)).digest != first.digest
 
 
+def test_a_seed_plays_the_same_history_in_another_process() -> None:
+    """Sets of strings have another order in every process."""
+    environment = os.environ | {"PYTHONHASHSEED": "4711"}
+    program = "from lockstep.simulation import *; print(play(make_history(7)).digest)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == play(make_history(7)).digest
+
+
+def test_what_happened_is_counted_by_kind() -> None:
+    seen = play(make_history(7)).seen
+    assert seen["event start"] > 0
+    assert seen["run start, finished"] > 0
+    assert seen["outcome applied"] > 0
+
+
+def test_what_never_happened_is_named() -> None:
+    everything = Counter(coverage.MUST)
+    assert coverage.missing(everything) == []
+    del everything["event swap"]
+    assert coverage.missing(everything) == ["event swap"]
+    assert {f"event {kind}" for kind in WEIGHTS} <= set(coverage.MUST)
+
+
+def test_every_kind_has_a_line_in_the_report() -> None:
+    told = " ".join(line for _, line in coverage.lines(Counter(coverage.MUST)))
+    assert told.count(" 1") == len(coverage.MUST)
+
+
 def test_the_command_says_how_much_was_played(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--seeds", "0..3", "--processes", "1"]) == 0
+    assert run(["--seeds", "0..3", "--jobs", "1"]) == 0
     told = capsys.readouterr().out
     assert "4 histories" in told
+    assert "what happened: " in told
     assert "Every promise was kept." in told
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import multiprocessing
 import os
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
-from lockstep.simulation import Result, make_history, play
+from lockstep.simulation import Result, coverage, make_history, play
 from lockstep.simulation.shrink import shrink
 
 __all__ = ["run"]
@@ -19,7 +22,9 @@ DEFAULT_SEEDS = range(2000)
 _SHOWN = 5
 """Failing seeds that are made small and shown; of the others the numbers."""
 _CHUNK = 20
-_FIGURES = ("events", "requests", "writes", "faults", "hooks", "kills", "freezes")
+_LINE_EVERY = 30.0
+"""Seconds between two lines that say how far it is."""
+_FIGURES = ("events", "requests", "writes")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -34,12 +39,15 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", metavar="N", type=int, help="play this one alone")
     parser.add_argument("--only", metavar="N,N", type=_numbers, help="with --seed: only these of its events")
     parser.add_argument("--verbose", action="store_true", help="with --seed: everything that happened")
-    parser.add_argument("--processes", metavar="N", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="processes; default one a core"
+    )
+    parser.add_argument("--brief", action="store_true", help="one line, if all is well")
     chosen = parser.parse_args(arguments)
-    _hush()
+    _get_ready()
     if chosen.seed is not None:
         return _one(chosen.seed, chosen.only, verbose=chosen.verbose)
-    return _many(chosen.seeds, chosen.processes)
+    return _many(chosen.seeds, chosen.jobs, brief=chosen.brief)
 
 
 def _seeds(text: str) -> range:
@@ -60,9 +68,10 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers") from None
 
 
-def _hush() -> None:
-    """The sync's own log tells of every simulated fault."""
+def _get_ready() -> None:
+    """The sync's own log tells of every simulated fault; and what a history leaves is collected seldom."""
     logging.getLogger("lockstep").setLevel(logging.CRITICAL)
+    gc.set_threshold(20_000, 20, 20)
 
 
 # --- one -------------------------------------------------------------------------------------------
@@ -103,50 +112,74 @@ def _print_small(result: Result) -> None:
 # --- many ------------------------------------------------------------------------------------------
 
 
-def _many(seeds: range, processes: int) -> int:
+@dataclass(slots=True)
+class _Total:
+    """What many histories add up to."""
+
+    figures: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+    failed: list[int] = field(default_factory=list)
+
+    def add(self, other: _Total) -> None:
+        self.figures.update(other.figures)
+        self.seen.update(other.seen)
+        self.failed += other.failed
+
+
+def _many(seeds: range, processes: int, *, brief: bool) -> int:
     began = time.monotonic()
-    total: Counter[str] = Counter()
-    failed: list[int] = []
-    next_line = began + 10
-    for figures, broken in _played(seeds, processes):
-        total.update(figures)
-        failed += broken
-        if time.monotonic() > next_line:
-            next_line += 10
-            print(f"{total['histories']:,} of {len(seeds):,} histories, {len(failed)} broken", flush=True)
-    seconds = time.monotonic() - began
+    total = _Total()
+    next_line = began + _LINE_EVERY
+    for some in _played(seeds, processes):
+        total.add(some)
+        if not brief and time.monotonic() > next_line:
+            next_line += _LINE_EVERY
+            done, seconds = total.figures["histories"], time.monotonic() - began
+            failed = f"{len(total.failed)} broken"
+            print(
+                f"{done:,} of {len(seeds):,} histories, {failed}, {done / seconds:.0f} a second", flush=True
+            )
+    figures = total.figures
     print(
-        f"{total['histories']:,} histories in {seconds:.0f} s: "
-        + ", ".join(f"{total[name]:,} {name}" for name in _FIGURES)
-        + f"; {total['seconds'] / 3600:,.0f} hours of simulated time"
+        f"{figures['histories']:,} histories in {time.monotonic() - began:.0f} s: "
+        + ", ".join(f"{figures[name]:,} {name}" for name in _FIGURES)
+        + f"; {figures['seconds'] / 3600:,.0f} hours of simulated time; "
+        + f"{len(total.failed)} broke a promise"
     )
-    if not failed:
+    missing = coverage.missing(total.seen) if len(seeds) >= coverage.ENOUGH else []
+    for title, line in () if brief and not missing and not total.failed else coverage.lines(total.seen):
+        print(textwrap.fill(line, 110, initial_indent=f"  {title}: ", subsequent_indent="    "))
+    if missing:
+        print(f"These never happened, so nothing is proven of them: {', '.join(missing)}")
+    if total.failed:
+        _print_failed(sorted(total.failed))
+    if total.failed or missing:
+        return 1
+    if not brief:
         print("Every promise was kept.")
-        return 0
-    failed.sort()
+    return 0
+
+
+def _print_failed(failed: Sequence[int]) -> None:
     print(f"Promises were broken in {len(failed)} histories: seeds {', '.join(map(str, failed[:50]))}")
     for seed in failed[:_SHOWN]:
         result = play(make_history(seed))
         _print_result(result)
         _print_small(result)
-    return 1
 
 
-def _played(seeds: range, processes: int) -> Iterator[tuple[Counter[str], list[int]]]:
+def _played(seeds: range, processes: int) -> Iterator[_Total]:
     chunks = [seeds[start : start + _CHUNK] for start in range(0, len(seeds), _CHUNK)]
     if processes < 2 or len(chunks) < 2:
         yield from map(_play_chunk, chunks)
         return
-    with multiprocessing.get_context("spawn").Pool(processes, initializer=_hush) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=_get_ready) as pool:
         yield from pool.imap_unordered(_play_chunk, chunks)
 
 
-def _play_chunk(seeds: range) -> tuple[Counter[str], list[int]]:
-    total: Counter[str] = Counter()
-    broken: list[int] = []
+def _play_chunk(seeds: range) -> _Total:
+    total = _Total()
     for seed in seeds:
         result = play(make_history(seed))
-        total.update(result.figures)
-        if result.broken:
-            broken.append(seed)
-    return total, broken
+        total.add(_Total(result.figures, result.seen, [seed] if result.broken else []))
+    return total

@@ -7,20 +7,24 @@ from typing import TypeVar
 
 from lockstep.core.field_map import CONTACT_URL
 from lockstep.core.identity import address_key
+from lockstep.core.testing import BookContact
 from lockstep.sandbox.happenings import happen
 from lockstep.sandbox.ids import contact_id
 from lockstep.sandbox.member import Member, hash_of
 from lockstep.sandbox.subscriber import CannotHappen
-from lockstep.sandbox.tag import add_tag
+from lockstep.sandbox.tag import add_tag, remove_tag
 from lockstep.simulation.desk import RunKind
-from lockstep.simulation.events import ADDRESSES, FIELD_FAULTS, Event
+from lockstep.simulation.events import ADDRESSES, EVERY_ADDRESS, FIELD_FAULTS, Event
 from lockstep.simulation.network import Mishap
-from lockstep.simulation.world import FIELD_MAP, World
+from lockstep.simulation.site import FIELD_MAP
+from lockstep.simulation.watch import BY_HAND
+from lockstep.simulation.world import World
 
 T = TypeVar("T")
 GROUPS = (None, frozenset({"red"}), frozenset({"blue"}), frozenset({"red", "blue"}))
 MOST_CONTACTS = 9
 _PATHS = ("", "/members", "/lists/[^/]+$", "/members/")
+_LEFT = ("unsubscribed", "cleaned", "archived")
 NOTHING = ""
 """Returned by deeds that found nobody to do it to."""
 
@@ -37,8 +41,10 @@ def _of(choices: Sequence[T], number: int) -> T | None:
 # --- in the book -------------------------------------------------------------------------------------
 
 
-def _contact(world: World, number: int) -> int | None:
-    return _of(sorted(world.store.book.contacts), number)
+def _contact(world: World, number: int, like: Callable[[BookContact], bool] | None = None) -> int | None:
+    """A contact in the book, of those that are like that."""
+    contacts = world.contacts
+    return _of([c for c in sorted(contacts) if like is None or like(contacts[c])], number)
 
 
 def _edited(world: World) -> None:
@@ -46,9 +52,21 @@ def _edited(world: World) -> None:
 
 
 def _add(world: World, event: Event) -> str:
-    if len(world.store.book.contacts) >= MOST_CONTACTS:
+    return _added(world, ADDRESSES[event.one % len(ADDRESSES)])
+
+
+def _duplicate(world: World, event: Event) -> str:
+    """Another contact with an address that the book has already, perhaps in another spelling."""
+    of = _contact(world, event.one, lambda contact: bool(contact.key))
+    if of is None:
         return NOTHING
-    email = ADDRESSES[event.one % len(ADDRESSES)]
+    email = world.contacts[of].email
+    return _added(world, email.upper() if event.chance < 0.3 else email)
+
+
+def _added(world: World, email: str) -> str:
+    if len(world.contacts) >= MOST_CONTACTS:
+        return NOTHING
     contact = world.add_contact(email)
     _edited(world)
     return f"book: contact {contact} is added with {email}"
@@ -59,18 +77,17 @@ def _import(world: World, event: Event) -> str:
     lines = []
     for place in range(3):
         email = ADDRESSES[(event.one + place * (1 + event.two % 3)) % len(ADDRESSES)]
-        known = [c for c, k in sorted(world.store.book.contacts.items()) if k.key == address_key(email)]
+        known = [c for c, k in sorted(world.contacts.items()) if k.key == address_key(email)]
         if known:
             world.store.edit(known[0], first_name=f"Imported {event.number}", deleted=False)
             lines.append(f"changes {known[0]}")
-        elif len(world.store.book.contacts) < MOST_CONTACTS:
+        elif len(world.contacts) < MOST_CONTACTS:
             lines.append(f"adds {world.add_contact(email)}")
     _edited(world)
     return f"book: an import {', '.join(lines)}"
 
 
-def _edit(world: World, number: int, what: str, **changes: object) -> str:
-    contact = _contact(world, number)
+def _edit(world: World, contact: int | None, what: str, **changes: object) -> str:
     if contact is None:
         return NOTHING
     world.store.edit(contact, **changes)
@@ -79,39 +96,43 @@ def _edit(world: World, number: int, what: str, **changes: object) -> str:
 
 
 def _rename(world: World, event: Event) -> str:
-    return _edit(world, event.one, "gets another name", first_name=f"Name {event.two}")
+    return _edit(world, _contact(world, event.one), "gets another name", first_name=f"Name {event.two}")
 
 
 def _email(world: World, event: Event) -> str:
-    email = _of((*ADDRESSES, ""), event.two) or ""
-    return _edit(world, event.one, f"gets the address {email or '(none)'}", email=email)
+    email = _of((*EVERY_ADDRESS, "", "nobody"), event.two) or ""
+    return _edit(world, _contact(world, event.one), f"gets the address {email or '(none)'}", email=email)
+
+
+def _case(world: World, event: Event) -> str:
+    """The same address, spelled another way."""
+    contact = _contact(world, event.one, lambda contact: bool(contact.key))
+    if contact is None:
+        return NOTHING
+    email = world.contacts[contact].email
+    other = email.swapcase() if event.chance < 0.5 else f" {email.title()} "
+    return _edit(world, contact, f"has its address spelled {other!r}", email=other)
 
 
 def _swap(world: World, event: Event) -> str:
     one, two = _contact(world, event.one), _contact(world, event.two)
     if one is None or two is None or one == two:
         return NOTHING
-    book = world.store.book.contacts
-    first, second = book[one].email, book[two].email
+    first, second = world.contacts[one].email, world.contacts[two].email
     world.store.edit(one, email=second)
     world.store.edit(two, email=first)
     _edited(world)
     return f"book: contacts {one} and {two} swap their addresses"
 
 
-def _flag(world: World, event: Event) -> str:
-    flag = event.chance < 0.65
-    return _edit(world, event.one, f"No Marketing is {'set' if flag else 'taken away'}", no_marketing=flag)
+def _turns(name: str, value: bool, what: str) -> Callable[[World, Event], str]:
+    """The deed that sets something of a contact that is not so yet."""
 
+    def deed(world: World, event: Event) -> str:
+        contact = _contact(world, event.one, lambda contact: getattr(contact, name) is not value)
+        return _edit(world, contact, what, **{name: value})
 
-def _active(world: World, event: Event) -> str:
-    active = event.chance < 0.5
-    return _edit(world, event.one, f"is {'active' if active else 'inactive'}", active=active)
-
-
-def _delete(world: World, event: Event) -> str:
-    deleted = event.chance < 0.6
-    return _edit(world, event.one, f"is {'deleted' if deleted else 'restored'}", deleted=deleted)
+    return deed
 
 
 def _vanish(world: World, event: Event) -> str:
@@ -125,7 +146,7 @@ def _vanish(world: World, event: Event) -> str:
 
 def _choose(world: World, event: Event) -> str:
     contact = _contact(world, event.one)
-    if contact is None or not world.store.book.contacts[contact].key:
+    if contact is None or not world.contacts[contact].key:
         return NOTHING
     world.store.choose(contact)
     _edited(world)
@@ -133,11 +154,11 @@ def _choose(world: World, event: Event) -> str:
 
 
 def _bulk(world: World, event: Event) -> str:
-    tags = ("vip",) if event.chance < 0.5 else ()
-    for contact in sorted(world.store.book.contacts):
+    tags = _of((("vip",), ("vip", "Early bird"), ()), event.one) or ()
+    for contact in sorted(world.contacts):
         world.store.edit(contact, tags=tags)
     _edited(world)
-    return f"book: a bulk edit {'tags' if tags else 'untags'} everybody"
+    return f"book: a bulk edit tags everybody {', '.join(tags) or 'with nothing'}"
 
 
 # --- at Mailchimp ------------------------------------------------------------------------------------
@@ -168,6 +189,19 @@ def _address_deed(what: str) -> Callable[[World, Event], str]:
     return lambda world, event: _there(world, ADDRESSES[event.one % len(ADDRESSES)], what)
 
 
+def _clear(world: World, event: Event) -> str:
+    """The marketer deletes everybody in the audience for good."""
+    gone = [_there(world, member.email, "delete") for member in list(world.audience)]
+    return f"Mailchimp: all {len(gone)} members are deleted for good" if gone else NOTHING
+
+
+def _resubscribe(world: World, event: Event) -> str:
+    """Somebody who had left, bounced, or was archived signs up again."""
+    left = [m for m in sorted(world.audience, key=lambda m: m.serial) if m.shown_status in _LEFT]
+    member = _of(left, event.one)
+    return NOTHING if member is None else _there(world, member.email, "sign_up")
+
+
 def _edit_there(world: World, event: Event, merges: dict[str, str]) -> str:
     member = _person(world, event.one)
     return NOTHING if member is None else _there(world, member.email, "edit", merges=merges)
@@ -187,16 +221,30 @@ def _edit_ours(world: World, event: Event) -> str:
     if member is None:
         return NOTHING
     tags = [FIELD_MAP.tags[1], FIELD_MAP.tags[16]]
-    key = contact_id(member.serial, world.audience.salt)
-    if any(record.synced.contact_key == key for record in world.store.records.values()):
+    if _is_known(world, member):
         tags.append(FIELD_MAP.tags[CONTACT_URL])
     return _edit_there(world, event, {_of(tags, event.two) or "": f"meddled {event.three}"})
 
 
+def _is_known(world: World, member: Member) -> bool:
+    """Whether a look has told us the member's own id; the answer to a batch has none (contract 5)."""
+    return bool(_linked_to(world, member))
+
+
+def _linked_to(world: World, member: Member) -> list[int]:
+    key = contact_id(member.serial, world.audience.salt)
+    return [number for number, record in world.store.records.items() if record.synced.contact_key == key]
+
+
 def _move(world: World, event: Event) -> str:
-    member, email = _person(world, event.one), ADDRESSES[event.two % len(ADDRESSES)]
+    """Moved before we know the member's own id, or while one contact hands it over to another, only its
+    Contact URL tells an audit whose it is."""
+    member, email = _person(world, event.one), EVERY_ADDRESS[event.two % len(EVERY_ADDRESS)]
     if member is None or member.archived or member.id == hash_of(email):
         return NOTHING
+    view = world.store.book.view()
+    if not any(view.desired(number).fits for number in _linked_to(world, member)):
+        world.only_an_audit_tells = True
     return _there(world, member.email, "edit", new_email=email, by="user")
 
 
@@ -204,22 +252,52 @@ def _tag(world: World, event: Event) -> str:
     member = _person(world, event.one)
     if member is None:
         return NOTHING
-    at = world.sandbox.clock.second()
-    add_tag(member, world.audience.tag_named("Theirs", world.sandbox.ids, at).id, at)
-    return f"Mailchimp: {member.email} is tagged by somebody there"
+    at, name = world.sandbox.clock.second(), _of(BY_HAND, event.two) or ""
+    add_tag(member, world.audience.tag_named(name, world.sandbox.ids, at).id, at)
+    return f"Mailchimp: {member.email} is tagged {name} by somebody there"
+
+
+def _untag(world: World, event: Event) -> str:
+    """The marketer takes a tag off, ours or theirs."""
+    tagged = [(m, tag) for m in sorted(world.audience, key=lambda m: m.serial) for tag, _ in m.tags]
+    found = _of(tagged, event.one)
+    if found is None:
+        return NOTHING
+    remove_tag(*found)
+    return f"Mailchimp: {found[0].email} loses a tag"
 
 
 # --- people at the sync's pages ------------------------------------------------------------------------
 
 
 def _start(world: World, event: Event) -> str:
-    return _asked(world, world.desk.start(), "Start Sync")
+    """After a dry run mostly of the plan that it showed."""
+    last = world.desk.runs[-1] if world.desk.runs else None
+    shown = last is not None and last.kind is RunKind.PREVIEW and last.ended_as == "finished"
+    approved = last.fingerprint if last is not None and shown and event.chance < 0.7 else ""
+    what = f"Start Sync{' of the plan that was shown' if approved else ''}"
+    return _asked(world, world.desk.start(approved=approved), what)
+
+
+def _preview(world: World, event: Event) -> str:
+    return _asked(world, world.desk.preview(), "Dry run")
+
+
+def _switch(world: World, event: Event) -> str:
+    """Another audience: the sync stops here, and starts there."""
+    stopped = world.desk.stop()
+    world.current = 1 - world.current
+    world.desk.groups = world.sites[1 - world.current].desk.groups
+    started = world.desk.start()
+    return _asked(world, started or stopped, f"another audience, {world.audience.name}")
 
 
 def _asked(world: World, taken: bool, what: str) -> str:
-    if taken:
-        world.wake()
-    return f"page: {what}{'' if taken else ' (refused)'}"
+    """People see what is refused, and nothing happens."""
+    if not taken:
+        return NOTHING
+    world.wake()
+    return f"page: {what}"
 
 
 def _stop(world: World, event: Event) -> str:
@@ -260,7 +338,6 @@ def _freeze(world: World, event: Event) -> str:
         worker = world.jobs.holder
     seconds = 5 + event.two % 60
     worker.frozen_until = world.loop.time() + seconds
-    world.freezes += 1
     return f"bad luck: {worker.name} stands still for {seconds} s"
 
 
@@ -311,8 +388,8 @@ def _plan_limit(world: World, event: Event) -> str:
 
 def _poison(world: World, event: Event) -> str:
     email = address_key(ADDRESSES[event.one % len(ADDRESSES)])
-    world.watch.poison.symmetric_difference_update({email})
-    there = email in world.watch.poison
+    world.site.watch.poison.symmetric_difference_update({email})
+    there = email in world.site.watch.poison
     return f"bad luck: calls with {email} are {'refused as a whole' if there else 'taken again'}"
 
 
@@ -321,16 +398,24 @@ def _nothing(world: World, event: Event) -> str:
 
 
 _DEEDS: dict[str, Callable[[World, Event], str]] = {
-    "add": _add, "import": _import, "rename": _rename, "email": _email, "swap": _swap, "flag": _flag,
-    "active": _active, "delete": _delete, "vanish": _vanish, "choose": _choose, "bulk": _bulk,
+    "add": _add, "duplicate": _duplicate, "import": _import, "rename": _rename, "email": _email,
+    "case": _case, "swap": _swap,
+    "flag": _turns("no_marketing", True, "is flagged No Marketing"),
+    "unflag": _turns("no_marketing", False, "is no longer flagged No Marketing"),
+    "deactivate": _turns("active", False, "is inactive"),
+    "activate": _turns("active", True, "is active again"),
+    "delete": _turns("deleted", True, "is deleted"), "restore": _turns("deleted", False, "is restored"),
+    "vanish": _vanish, "choose": _choose, "bulk": _bulk,
     "unsubscribe": _member_deed("unsubscribe"), "complain": _member_deed("complain"),
     "bounce": _member_deed("bounce"), "confirm": _member_deed("confirm"),
     "admin_unsubscribe": _member_deed("admin_unsubscribe"), "archive": _member_deed("archive"),
-    "forget": _member_deed("delete"), "sign_up": _address_deed("sign_up"), "edit_theirs": _edit_theirs,
-    "edit_ours": _edit_ours, "move": _move, "bar": _address_deed("bar"),
-    "too_many": _address_deed("too_many_signups"), "tag": _tag,
-    "start": _start, "stop": _stop, "filter": _filter, "refresh": _asks_for(RunKind.REFRESH),
-    "retry": _asks_for(RunKind.RETRY), "confirm_plan": _confirm_plan,
+    "forget": _member_deed("delete"), "clear": _clear,
+    "sign_up": _address_deed("sign_up"), "resubscribe": _resubscribe,
+    "edit_theirs": _edit_theirs, "edit_ours": _edit_ours, "move": _move, "bar": _address_deed("bar"),
+    "too_many": _address_deed("too_many_signups"), "tag": _tag, "untag": _untag,
+    "start": _start, "preview": _preview, "stop": _stop, "filter": _filter, "switch": _switch,
+    "refresh": _asks_for(RunKind.REFRESH), "retry": _asks_for(RunKind.RETRY),
+    "audit": _asks_for(RunKind.AUDIT), "confirm_plan": _confirm_plan,
     "kill": _kill, "freeze": _freeze, "lose": _lose, "delay": _delay, "fault": _fault, "hook": _hook,
     "door": _door, "revoke": _revoke, "plan_limit": _plan_limit, "poison": _poison,
     "minute": _nothing, "hour": _nothing,

@@ -7,14 +7,15 @@ of `WorkerStore` is: a worker that dies is dead before or after it, never in the
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
-from lockstep.core.engine import Limits, StopAsked
-from lockstep.core.errors import BrokenKind
-from lockstep.core.guards import GuardTrip
+from lockstep.core.engine import Limits
+from lockstep.core.errors import BrokenKind, StopAsked
+from lockstep.core.guards import GuardTrip, Thresholds
 from lockstep.core.identity import NO_ADDRESS
 from lockstep.core.member import MemberStatus, SyncState
 from lockstep.core.plan import PlanCounts
@@ -29,6 +30,7 @@ class Mode(enum.Enum):
 
 
 class RunKind(enum.Enum):
+    PREVIEW = "preview"
     START = "start"
     REFRESH = "refresh"
     AUDIT = "audit"
@@ -57,6 +59,10 @@ class Run:
     approved: str = ""
     fingerprint: str = ""
     ended_as: str = ""
+    counts: PlanCounts | None = None
+    """What it planned, in numbers."""
+    known: int = 0
+    """Contacts there were then."""
 
 
 @dataclass(slots=True)
@@ -74,6 +80,8 @@ class Desk:
     limits: Limits
     proof: str
     opt_out_flags: bool
+    thresholds: Thresholds
+    seen: Counter[str]
     groups: frozenset[str] | None = None
     """The filter that the admin chose; what holds for the members is `store.book.groups`."""
     mode: Mode = Mode.OFF
@@ -98,14 +106,22 @@ class Desk:
     def waiting_run(self) -> Run | None:
         return next((run for run in self.runs if run.state is RunState.WAITING), None)
 
-    def start(self) -> bool:
-        """Start Sync, also after trouble and with other filters; False when it is refused."""
+    def preview(self) -> bool:
+        """A dry run; False when it is refused."""
+        if self.open_run() is not None:
+            return False
+        self._ask(RunKind.PREVIEW)
+        return True
+
+    def start(self, *, approved: str = "") -> bool:
+        """Start Sync, also after trouble, with other filters, or of the very plan that a dry run showed;
+        False when it is refused."""
         if self.mode is Mode.STOPPING or self.open_run() is not None:
             return False
         self._drop_waiting()
         self.mode, self.broken = Mode.ON, None
         self.store.book.groups = self.groups
-        self._ask(RunKind.START)
+        self._ask(RunKind.START).approved = approved
         return True
 
     def stop(self) -> bool:
@@ -152,7 +168,7 @@ class Desk:
     def _drop_waiting(self) -> None:
         waiting = self.waiting_run()
         if waiting is not None:
-            waiting.state, waiting.ended_as = RunState.ENDED, "dismissed"
+            self._end(waiting, "dismissed")
 
     # --- what the worker notes --------------------------------------------------------------------
 
@@ -177,9 +193,11 @@ class Desk:
             stopped = True
         elif run.approved:
             stopped = False
-        run.fingerprint = counts.fingerprint
+        run.fingerprint, run.counts, run.known = counts.fingerprint, counts, self.store.known()
+        self.seen.update(f"guard {trip.name}" for trip in trips)
         if stopped:
             run.state = RunState.WAITING
+            self.seen["plan stopped by a guard" if trips else "plan other than the approved one"] += 1
             return False
         run.state, run.cursor = RunState.SYNCING, 0
         self.store.marks.clear()
@@ -202,8 +220,17 @@ class Desk:
             return False
         if ended_as != "finished" and run.state is RunState.SYNCING and run.kind is not RunKind.RETRY:
             self.store.mark(c for c in sorted(self.store.book.contacts) if c > run.cursor)
-        run.state, run.ended_as = RunState.ENDED, ended_as
+        self._end(run, ended_as)
         return True
+
+    def finish_preview(self, run: Run, counts: PlanCounts) -> None:
+        self.must_be_open(run)
+        run.fingerprint, run.counts, run.known = counts.fingerprint, counts, self.store.known()
+        self._end(run, "finished")
+
+    def _end(self, run: Run, ended_as: str) -> None:
+        run.state, run.ended_as = RunState.ENDED, ended_as
+        self.seen[f"run {run.kind.value}, {ended_as}"] += 1
 
     def switched_off(self, run: Run) -> None:
         if self.finish(run, "finished") and self.mode is Mode.STOPPING:
@@ -211,11 +238,12 @@ class Desk:
 
     def note_broken(self, kind: BrokenKind) -> None:
         self.broken = kind
+        self.seen[f"paused by {kind.value}"] += 1
         if self.mode is Mode.STOPPING:
             self.mode, self.live = Mode.OFF, False
         for run in self.runs:
             if run.state in OPEN:
-                run.state, run.ended_as = RunState.ENDED, f"broken: {kind.value}"
+                self._end(run, "broken")
 
     def heed_opt_outs(self) -> int:
         """An unsubscribe sets No Marketing, once (S12)."""
@@ -237,5 +265,6 @@ class Desk:
             self.heeded_opt_outs.add(contact_id)
             if not contact.no_marketing:
                 self.store.edit(contact_id, no_marketing=True)
+                self.seen["an unsubscribe that set No Marketing"] += 1
                 flagged += 1
         return flagged

@@ -18,6 +18,9 @@ ADDRESSES = (
 )  # fmt: skip
 """The last one is the first in another spelling."""
 
+EVERY_ADDRESS = (*ADDRESSES, "hal@people.test", "ida@people.test", "joe@people.test", "kit@people.test")
+"""With those to which people only move: they are mostly free."""
+
 JOINED = ("subscribed", "subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived")
 
 FIELD_FAULTS = (
@@ -30,13 +33,16 @@ VALIDATORS = ("status_if_new", "status_required", "status_if_new_ignored")
 
 WEIGHTS: Mapping[str, int] = {
     # in the book
-    "add": 9, "import": 3, "rename": 8, "email": 8, "swap": 3, "flag": 5, "active": 4, "delete": 3,
-    "vanish": 1, "choose": 3, "bulk": 2,
+    "add": 7, "duplicate": 3, "import": 3, "rename": 8, "email": 7, "case": 2, "swap": 3, "flag": 4,
+    "unflag": 2, "deactivate": 2, "activate": 2, "delete": 3, "restore": 2, "vanish": 1, "choose": 3,
+    "bulk": 3,
     # at Mailchimp, by subscriber and marketer
     "unsubscribe": 4, "complain": 1, "bounce": 2, "confirm": 1, "admin_unsubscribe": 2, "archive": 3,
-    "forget": 2, "sign_up": 3, "edit_theirs": 2, "edit_ours": 3, "move": 4, "bar": 1, "too_many": 1, "tag": 1,
+    "forget": 2, "clear": 1, "sign_up": 2, "resubscribe": 3, "edit_theirs": 2, "edit_ours": 3, "move": 4,
+    "bar": 1, "too_many": 1, "tag": 2, "untag": 1,
     # people at the sync's pages
-    "start": 4, "stop": 2, "filter": 3, "refresh": 2, "retry": 2, "confirm_plan": 1,
+    "start": 4, "preview": 1, "stop": 2, "filter": 3, "switch": 2, "refresh": 2, "retry": 2, "audit": 2,
+    "confirm_plan": 4,
     # bad luck
     "kill": 8, "freeze": 2, "lose": 5, "delay": 4, "fault": 9, "hook": 4, "door": 1, "revoke": 1,
     "plan_limit": 1, "poison": 2,
@@ -82,8 +88,14 @@ class Beginning:
     """Mailchimp can reach our webhook."""
     skews: tuple[float, float]
     """Seconds by which the workers' clocks are wrong."""
+    tags: bool
+    """Tags of the book go out as real tags too."""
+    guarded_from: int
+    """From how many synced contacts on guards look at shares."""
     audience: tuple[tuple[int, str], ...]
     """Who is there before us: index into ADDRESSES, status."""
+    others: tuple[tuple[int, str], ...]
+    """Who is in the company's other audience."""
     book: tuple[int, ...]
     """Contacts in the book: indexes into ADDRESSES."""
 
@@ -123,7 +135,10 @@ def make_history(seed: int) -> History:
         opt_out_flags=dice.random() < 0.3,
         hooks=dice.random() < 0.8,
         skews=(dice.choice([0.0, -2.5]), dice.choice([0.0, 3.0])),
+        tags=dice.random() < 0.3,
+        guarded_from=dice.choice([25, 25, 2]),
         audience=tuple((i, dice.choice(JOINED)) for i in range(7) if dice.random() < 0.4),
+        others=tuple((i, dice.choice(JOINED)) for i in range(3) if dice.random() < 0.4),
         book=tuple(dice.randrange(len(ADDRESSES)) for _ in range(dice.randint(0, 6))),
     )
     kinds, weights = list(WEIGHTS), list(WEIGHTS.values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -40,18 +40,18 @@ class Network:
     server: AsgiTransport
     dice: random.Random
     tell: Callable[[str], None]
+    seen: Counter[str]
     group: Group = field(default_factory=lambda: Group("network"))
     mishaps: deque[Mishap] = field(default_factory=deque)
     under_way: int = 0
     """Requests that have not arrived, or whose work is not done."""
     sent: int = 0
-    mishaps_struck: int = 0
 
     def _mishap(self, request: HttpRequest) -> Mishap | None:
         for mishap in self.mishaps:
             if not mishap.writes or request.method != "GET":
                 self.mishaps.remove(mishap)
-                self.mishaps_struck += 1
+                self.seen[f"on the wire, {mishap.kind}"] += 1
                 return mishap
         return None
 

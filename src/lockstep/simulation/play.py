@@ -9,7 +9,7 @@ from lockstep.sandbox.happenings import happen
 from lockstep.simulation import verdict
 from lockstep.simulation.deeds import WAITS, do
 from lockstep.simulation.desk import Mode, RunKind
-from lockstep.simulation.events import ADDRESSES, History
+from lockstep.simulation.events import EVERY_ADDRESS, History
 from lockstep.simulation.loop import Group, NothingWillHappen, SimulatedLoop, run_simulated
 from lockstep.simulation.world import World
 
@@ -21,10 +21,10 @@ POLLED_WITHIN = 75.0
 """Seconds after which a poll has looked at what happened before."""
 
 
-ONLY_AN_AUDIT_TELLS = frozenset({"forget", "delay", "freeze"})
+ONLY_AN_AUDIT_TELLS = frozenset({"forget", "delay", "freeze", "untag", "clear"})
 """Kinds of events after which only an audit is sure to find out: no poll tells of a member that was
-deleted for good, and a write that arrives a minute after its answer was lost may make one that nobody
-awaits."""
+deleted for good or lost a tag, and a write that arrives a minute after its answer was lost may make one
+that nobody awaits."""
 
 
 @dataclass(slots=True)
@@ -38,6 +38,8 @@ class Result:
     trace: list[str] = field(default_factory=list)
     digest: str = ""
     figures: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
+    """What happened, by kind (`coverage`), and how often."""
 
 
 def play(history: History) -> Result:
@@ -61,20 +63,28 @@ def play(history: History) -> Result:
         result.broken.append("P3: everything waits for something that nobody will do.")
     world = worlds[0]
     result.broken[:0] = dict.fromkeys(
-        [*world.watch.broken, *world.faults, *(fault for w in world.workers for fault in w.faults)]
+        [
+            *(words for site in world.sites for words in site.watch.broken),
+            *world.faults,
+            *(fault for w in world.workers for fault in w.faults),
+        ]
     )
     result.broken += loop.complaints
     result.trace, result.digest = world.trace, world.digest()
-    struck = [entry.fault for entry in world.sandbox.log.entries() if entry.fault]
+    result.seen = world.seen
+    result.seen.update(
+        f"fault {kind}"
+        for entry in world.sandbox.log.entries()
+        if entry.fault
+        for kind in entry.fault.split(", ")
+    )
+    result.seen.update(f"event {history.kinds[number]}" for number, _ in result.happened)
+    result.seen["takeover from a worker believed dead"] += world.jobs.takeovers
     result.figures.update(
         histories=1,
         events=len(result.happened),
         requests=world.network.sent,
-        writes=world.watch.writes,
-        kills=world.kills,
-        freezes=world.freezes,
-        faults=len(struck) + world.network.mishaps_struck,
-        hooks=world.hooks_heard,
+        writes=sum(site.watch.writes for site in world.sites),
         seconds=int(loop.time()),
         broken=bool(result.broken),
     )
@@ -96,44 +106,62 @@ async def _come_to_rest(world: World, result: Result) -> None:
     _end_bad_luck(world)
     if not await _rest(world, result):
         return
-    if world.desk.is_live:
+    if live := [site for site in world.sites if site.desk.is_live]:
         await world.loop.pause(POLLED_WITHIN)
         if not await _rest(world, result):
             return
-        if not ONLY_AN_AUDIT_TELLS & {result.history.kinds[number] for number, _ in result.happened}:
-            result.broken += [f"{words} (before the nightly audit)" for words in verdict.at_rest(world)]
-    for asked in (None, RunKind.RETRY, RunKind.AUDIT):
-        if asked is RunKind.RETRY:
-            world.watch.refused.clear()
-        if asked is None:
-            if world.desk.mode is not Mode.ON or world.desk.broken is not None or not world.desk.live:
-                world.tell(f"quiet: Start Sync ({world.desk.start()})")
-        else:
-            world.tell(f"quiet: {asked.value} ({world.desk.ask_for(asked)})")
+        if not world.only_an_audit_tells and not ONLY_AN_AUDIT_TELLS & {
+            result.history.kinds[number] for number, _ in result.happened
+        }:
+            for site in live:
+                result.broken += [f"{words} (before the nightly audit)" for words in verdict.at_rest(site)]
+    for site in world.sites:
+        if not site.desk.is_live and (site is world.site or site.desk.mode is Mode.ON):
+            world.tell(f"quiet: Start Sync ({site.desk.start()})")
+    world.wake()
+    if not await _rest(world, result):
+        return
+    on = [site for site in world.sites if site.desk.mode is Mode.ON]
+    for asked in (RunKind.RETRY, RunKind.AUDIT):
+        for site in on:
+            if asked is RunKind.RETRY:
+                site.watch.refused.clear()
+            world.tell(f"quiet: {asked.value} ({site.desk.ask_for(asked)})")
         world.wake()
         if not await _rest(world, result):
             return
-    result.broken += verdict.at_rest(world)
-    writes = world.watch.writes
-    world.tell(f"quiet: another audit ({world.desk.ask_for(RunKind.AUDIT)})")
+    for site in on:
+        result.broken += verdict.at_rest(site)
+        world.seen.update(
+            f"at the end {answer.state or answer.desired.reason}" for answer in verdict.answers(site)
+        )
+    writes = sum(site.watch.writes for site in on)
+    for site in on:
+        world.tell(f"quiet: another audit ({site.desk.ask_for(RunKind.AUDIT)})")
     world.wake()
-    if await _rest(world, result) and world.watch.writes != writes:
+    if not await _rest(world, result):
+        return
+    if sum(site.watch.writes for site in on) != writes:
         result.broken.append("P3: a run with nothing to change wrote something.")
-    world.tell(f"quiet: Stop Sync ({world.desk.stop()})")
+    for site in on:
+        result.broken += verdict.audited(site)
+        world.tell(f"quiet: Stop Sync ({site.desk.stop()})")
     world.wake()
     if await _rest(world, result):
-        result.broken += verdict.switched_off(world)
+        for site in on:
+            result.broken += verdict.switched_off(site)
 
 
 def _end_bad_luck(world: World) -> None:
     world.sandbox.faults.clear()
     world.network.mishaps.clear()
-    world.watch.poison.clear()
     world.door_down_until = 0.0
     for worker in world.workers:
         worker.kill_at = None
-    for email in ADDRESSES:
-        happen(world.sandbox, world.audience.id, email, "calm_down")
+    for site in world.sites:
+        site.watch.poison.clear()
+        for email in EVERY_ADDRESS:
+            happen(world.sandbox, site.audience.id, email, "calm_down")
 
 
 async def _rest(world: World, result: Result) -> bool:
@@ -141,10 +169,13 @@ async def _rest(world: World, result: Result) -> bool:
     until = world.loop.time() + PATIENCE
     while world.loop.time() < until:
         await world.loop.pause(0.5)
-        if world.desk.waiting_run() is not None:
-            world.tell(f"quiet: the plan is right ({world.desk.confirm()})")
+        waiting = [site.desk for site in world.sites if site.desk.waiting_run() is not None]
+        for desk in waiting:
+            world.tell(f"quiet: the plan is right ({desk.confirm()})")
             world.wake()
-        elif world.is_idle():
+        if waiting:
+            continue
+        if world.is_idle():
             return True
     result.broken.append(f"P3: nothing comes to rest: {world.why_busy()}.")
     return False

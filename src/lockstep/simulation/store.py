@@ -5,6 +5,7 @@ Whatever a call does, it does at once; before and after it the worker may be kil
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -12,13 +13,19 @@ from typing import TypeVar
 from lockstep.core.identity import SubscriberHash
 from lockstep.core.member import ObservedMember
 from lockstep.core.observation import Observation
-from lockstep.core.outcome import Outcome
-from lockstep.core.plan import Plan
+from lockstep.core.outcome import Outcome, Refused
+from lockstep.core.plan import AddMember, Plan, ReleaseMember, RenameMember, TagMember, UpdateMember
 from lockstep.core.planner import Slice
 from lockstep.core.ports import Control
 from lockstep.core.testing import MemoryStore, Pulse
 
 T = TypeVar("T")
+
+
+_WORDS = {
+    AddMember: "planned add", UpdateMember: "planned update", RenameMember: "planned rename",
+    ReleaseMember: "planned release", TagMember: "planned tags",
+}  # fmt: skip
 
 
 class _Instant(Pulse):
@@ -46,6 +53,33 @@ class SimulatedStore(MemoryStore):
 
     pulse: Pulse = field(default_factory=_Instant)
     audits: dict[object, set[SubscriberHash]] = field(default_factory=dict)
+    beside: list[SimulatedStore] = field(default_factory=list)
+    """Those of the other audiences, over the same contacts."""
+
+    def edit(self, contact_id: int, **changes: object) -> None:
+        MemoryStore.edit(self, contact_id, **changes)
+        self._mark_beside(contact_id)
+
+    def add(self, email: str = "", *, first_name: str = "", group: str = "") -> int:
+        contact_id = MemoryStore.add(self, email, first_name=first_name, group=group)
+        self._mark_beside(contact_id)
+        return contact_id
+
+    def vanish(self, contact_id: int) -> None:
+        MemoryStore.vanish(self, contact_id)
+        self._mark_beside(contact_id)
+
+    def choose(self, contact_id: int) -> None:
+        MemoryStore.choose(self, contact_id)
+        self._mark_beside(contact_id)
+
+    def _mark_beside(self, contact_id: int) -> None:
+        for store in self.beside:
+            store.mark([contact_id])
+
+    def known(self) -> int:
+        """How many contacts have an answer."""
+        return len(self._known())
 
     def __post_init__(self) -> None:
         self._seen = _Everybody(self.audits)
@@ -70,6 +104,7 @@ class WorkerStore:
     control_of: Callable[[], Control]
     note_cursor: Callable[[int], None]
     who: object
+    seen: Counter[str]
 
     async def _call(self, work: Callable[[], Awaitable[T]]) -> T:
         await self.beat()
@@ -86,13 +121,24 @@ class WorkerStore:
     async def record_plan(self, part: Slice, plan: Plan) -> None:
         async def work() -> None:
             await self.inner.record_plan(part, plan)
+            self.seen.update(_WORDS[type(change)] for change in plan.changes)
+            self.seen.update(f"answer {skip.answer.value}" for skip in plan.skips)
+            self.seen.update(f"left out, {skip.reason.value}" for skip in plan.skips if skip.state is None)
             if part.through:
                 self.note_cursor(part.through)
 
         await self._call(work)
 
     async def record_outcomes(self, outcomes: Sequence[Outcome], again: Sequence[int] = ()) -> None:
-        await self._call(lambda: self.inner.record_outcomes(outcomes, again))
+        async def work() -> None:
+            await self.inner.record_outcomes(outcomes, again)
+            for outcome in outcomes:
+                name = type(outcome).__name__.lower()
+                self.seen[f"outcome {name}"] += 1
+                if isinstance(outcome, Refused):
+                    self.seen[f"refused as {outcome.refusal.kind.value}"] += 1
+
+        await self._call(work)
 
     async def record_observed(self, members: Sequence[ObservedMember]) -> None:
         await self._call(lambda: self.inner.record_observed(members))

@@ -7,6 +7,7 @@ did. The canary test is the one thing that may set a status, and only on its own
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from lockstep.core.consent import NewStatus
 from lockstep.core.field_map import FieldMap
 from lockstep.core.identity import AddressKey, address_key
 from lockstep.core.member import MemberStatus
+from lockstep.core.tags import TagRule
 from lockstep.core.testing import new_members_as_chosen
 from lockstep.sandbox.api import Api, Reply, Request
 from lockstep.sandbox.audience import Audience
@@ -28,6 +30,10 @@ STALE_REFUSALS = ("already in this list", "already a list member", "status is", 
 """Words of the sandbox's refusals that only say: not as you think. They excuse nothing."""
 
 
+BY_HAND = ("Theirs", "CSKU by hand")
+"""Tags that only the marketer puts on members; the second stands under our prefix."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Person:
     """What of a member is not ours to change."""
@@ -37,6 +43,7 @@ class _Person:
     archived: bool
     theirs: tuple[object, ...]
     tags: tuple[int, ...]
+    """Those that are not ours to change."""
 
 
 @dataclass(slots=True)
@@ -46,6 +53,8 @@ class Watch:
     audience: Audience
     field_map: FieldMap
     new_status: NewStatus
+    tag_rule: TagRule | None = None
+    seen: Counter[str] = field(default_factory=Counter)
     poison: set[AddressKey] = field(default_factory=set)
     """Addresses for which Mailchimp refuses a whole call."""
     broken: list[str] = field(default_factory=list)
@@ -65,10 +74,15 @@ class Watch:
                 member.status,
                 member.archived,
                 tuple(member.values[c] if c < len(member.values) else "" for c in columns),
-                tuple(tag for tag, _ in member.tags),
+                tuple(tag for tag, _ in member.tags if not self._may_write(tag)),
             )
             for member in self.audience
         }
+
+    def _may_write(self, tag: int) -> bool:
+        """Whether a tag is under our prefix and no marketer's."""
+        name = self.audience.tags.by_id[tag].name
+        return self.tag_rule is not None and name not in BY_HAND and bool(self.tag_rule.ours([name]))
 
     def judge(self, request: Request, before: Mapping[int, _Person]) -> None:
         after = self.people()
@@ -124,20 +138,26 @@ class Watch:
 
 
 class WatchedApi(Api):
-    """The sandbox's API, with somebody who looks at the audience before and after every write."""
+    """The sandbox's API, with somebody who looks at the audience before and after every write.
 
-    def __init__(self, sandbox: Sandbox, watch: Watch, note_write: Callable[[], None]) -> None:
+    `watches` are those of the audiences, by id.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, watches: Mapping[str, Watch], note_write: Callable[[], None]
+    ) -> None:
         super().__init__(sandbox, COLLECTIONS)
-        self._watch = watch
+        self._watches = watches
         self._note_write = note_write
 
     def answer(self, request: Request, request_id: str, faults: tuple[Fault, ...] = ()) -> Reply:
-        if request.method == "GET":
+        watch = self._watches.get(request.path.removeprefix("/lists/").partition("/")[0])
+        if request.method == "GET" or watch is None:
             return super().answer(request, request_id, faults)
-        watch = self._watch
         if "/members" in request.path or request.path.count("/") == 2:
             watch.writes += 1
         if watch.is_poisoned(request):
+            watch.seen["call refused as a whole"] += 1
             reply = Reply(400, _refused_whole(request_id), {"Content-Type": "application/problem+json"})
         else:
             before = watch.people()

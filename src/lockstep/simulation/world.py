@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import itertools
 import random
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lockstep.bridge import AccountAccess, AuthKind
+from lockstep.bridge import AccountAccess, AuthKind, read_hint
 from lockstep.core import rhythm
 from lockstep.core.engine import Limits
-from lockstep.core.field_map import FieldMap
+from lockstep.core.guards import Thresholds
 from lockstep.core.planner import Policy
+from lockstep.core.testing import BookContact, MemoryBook
 from lockstep.mailchimp.asgi import AsgiTransport
 from lockstep.mailchimp.hooks import signature_matches
 from lockstep.sandbox.account import Account
@@ -20,21 +23,18 @@ from lockstep.sandbox.clock import Clock as SandboxClock
 from lockstep.sandbox.courier import InlineCourier, Outcome, Post
 from lockstep.sandbox.door import ApiDoor
 from lockstep.sandbox.sandbox import Sandbox
-from lockstep.sandbox.subscription import archive, create
 from lockstep.simulation.desk import Delivery, Desk, Mode
 from lockstep.simulation.events import ADDRESSES, Beginning
 from lockstep.simulation.jobs import Jobs
 from lockstep.simulation.loop import Group, SimulatedLoop
 from lockstep.simulation.network import Network
+from lockstep.simulation.site import FIELD_MAP, TAG_RULE, Site, make_audience
 from lockstep.simulation.store import SimulatedStore
 from lockstep.simulation.watch import Watch, WatchedApi
 from lockstep.simulation.worker import EPOCH, Worker
 
-FIELD_MAP = FieldMap()
-HOOK_URL = "https://lockstep.test/hooks/mailchimp/1/a-secret-in-the-path"
 API_KEY = "0123456789abcdef0123456789abcdef-us6"
 SWEEP_EVERY = 10.0
-THEIRS = {"FNAME": "Theirs", "LNAME": "Theirs"}
 TRACE_LINES = 20_000
 
 
@@ -47,19 +47,19 @@ class World:
     beginning: Beginning
     sandbox: Sandbox = field(init=False)
     account: Account = field(init=False)
-    audience: Audience = field(init=False)
-    watch: Watch = field(init=False)
-    store: SimulatedStore = field(init=False)
-    desk: Desk = field(init=False)
+    sites: list[Site] = field(init=False)
+    current: int = 0
+    """Which audience the people at the pages, and at Mailchimp, are busy with."""
     network: Network = field(init=False)
     jobs: Jobs = field(default_factory=Jobs)
     workers: list[Worker] = field(default_factory=list)
     group: Group = field(default_factory=lambda: Group("world"))
     door_down_until: float = 0.0
+    only_an_audit_tells: bool = False
+    """Something happened that no poll and no webhook is sure to tell of."""
     trace: list[str] = field(default_factory=list)
-    kills: int = 0
-    freezes: int = 0
-    hooks_heard: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
+    """What happened, by kind, and how often."""
     faults: list[str] = field(default_factory=list)
     """What must never happen: an exception that nobody expected."""
     _digest: hashlib.blake2b = field(default_factory=lambda: hashlib.blake2b(digest_size=12))
@@ -73,25 +73,19 @@ class World:
         self.sandbox = Sandbox(seed=self.seed, clock=clock, courier=courier)
         self.sandbox.switches.set("batch_validator", self.beginning.validator)
         self.account = self.sandbox.add_account("Example Club", api_key=API_KEY)
-        self.audience = self.sandbox.add_audience(self.account, "Members")
-        for tag, label in zip(FIELD_MAP.tags, FIELD_MAP.labels, strict=True):
-            self.audience.add_merge_field(tag=tag, name=label, type="text", public=False)
-        self._people_before_us()
-        self.watch = Watch(self.audience, FIELD_MAP, self.beginning.new_status)
-        api = WatchedApi(self.sandbox, self.watch, self._expect_tick)
-        door = ApiDoor(self.sandbox, api, sleep=self.loop.pause)
-        self.network = Network(self.loop, AsgiTransport(door), self._dice("network"), self.tell)
-        self.store = SimulatedStore()
-        for index in self.beginning.book:
-            self.add_contact(ADDRESSES[index])
         begin = self.beginning
-        limits = Limits(
-            in_flight=begin.in_flight,
-            slice_size=begin.slice_size,
-            urgent_up_to=begin.urgent_up_to,
-            singles_up_to=begin.singles_up_to,
-        )
-        self.desk = Desk(self.store, Policy(begin.new_status), limits, begin.proof, begin.opt_out_flags)
+        book = MemoryBook(tag_rule=TAG_RULE if begin.tags else None)
+        self.sites = [self._site(0, "Members", begin.audience, book)]
+        other = MemoryBook(book.contacts, chosen=book.chosen, tag_rule=book.tag_rule)
+        self.sites.append(self._site(1, "Others", begin.others, other))
+        self.sites[0].desk.store.beside.append(self.sites[1].desk.store)
+        self.sites[1].desk.store.beside.append(self.sites[0].desk.store)
+        watches = {site.audience.id: site.watch for site in self.sites}
+        api = WatchedApi(self.sandbox, watches, self._expect_tick)
+        door = ApiDoor(self.sandbox, api, sleep=self.loop.pause)
+        self.network = Network(self.loop, AsgiTransport(door), self._dice("network"), self.tell, self.seen)
+        for index in begin.book:
+            self.add_contact(ADDRESSES[index])
         for place in range(2):
             self.workers.append(self._worker(place))
         for worker in self.workers:
@@ -101,18 +95,55 @@ class World:
     def _dice(self, purpose: str) -> random.Random:
         return random.Random(f"{purpose} {self.seed}")  # noqa: S311  -- repeatable is the point
 
-    def _people_before_us(self) -> None:
-        for index, status in self.beginning.audience:
-            doing = self.sandbox.doing(self.account, label="Admin Add", source="admin", set_by="admin")
-            first = "subscribed" if status == "archived" else status
-            create(self.audience, ADDRESSES[index], first, {"merge_fields": dict(THEIRS)}, doing)
-            if status == "archived":
-                archive(self.audience, ADDRESSES[index], doing)
+    def _site(self, number: int, name: str, people: tuple[tuple[int, str], ...], book: MemoryBook) -> Site:
+        begin = self.beginning
+        audience = make_audience(self.sandbox, self.account, name, people)
+        limits = Limits(
+            in_flight=begin.in_flight,
+            slice_size=begin.slice_size,
+            urgent_up_to=begin.urgent_up_to,
+            singles_up_to=begin.singles_up_to,
+        )
+        desk = Desk(
+            SimulatedStore(book),
+            Policy(begin.new_status),
+            limits,
+            begin.proof,
+            begin.opt_out_flags,
+            Thresholds(at_least=begin.guarded_from),
+            self.seen,
+        )
+        return Site(
+            number, audience, Watch(audience, FIELD_MAP, begin.new_status, book.tag_rule, self.seen), desk
+        )
+
+    # --- what people are busy with --------------------------------------------------------------------
+
+    @property
+    def site(self) -> Site:
+        return self.sites[self.current]
+
+    @property
+    def desk(self) -> Desk:
+        return self.site.desk
+
+    @property
+    def audience(self) -> Audience:
+        return self.site.audience
+
+    @property
+    def store(self) -> SimulatedStore:
+        """The book, and what is remembered of the current audience."""
+        return self.site.desk.store
+
+    @property
+    def contacts(self) -> dict[int, BookContact]:
+        return self.sites[0].desk.store.book.contacts
 
     def add_contact(self, email: str) -> int:
-        number = len(self.store.book.contacts) + 1
+        number = len(self.contacts) + 1
         group = "red" if number % 3 else "blue"
-        return self.store.add(email, first_name=f"Name {number}", group=group)
+        return self.sites[0].desk.store.add(email, first_name=f"Name {number}", group=group)
 
     # --- what is written down -----------------------------------------------------------------------
 
@@ -133,21 +164,18 @@ class World:
         return Worker(
             name=f"worker {'AB'[place]}{number}",
             loop=self.loop,
-            desk=self.desk,
+            sites=self.sites,
             jobs=self.jobs,
             network=self.network,
             access=AccountAccess("https://us6.api.mailchimp.com", API_KEY, AuthKind.API_KEY),
-            list_id=self.audience.id,
-            field_map=FIELD_MAP,
-            hook_url=HOOK_URL,
             dice=self._dice(f"worker {number}"),
             skew=self.beginning.skews[place],
             tell=self.tell,
+            seen=self.seen,
             bury=self._bury,
         )
 
     def _bury(self, worker: Worker) -> None:
-        self.kills += 1
         self.loop.spawn(self.group, self._replace(worker))
 
     async def _replace(self, worker: Worker) -> None:
@@ -169,32 +197,38 @@ class World:
                 self.wake()
 
     def _has_something_to_do(self) -> bool:
-        desk, now = self.desk, EPOCH.timestamp() + self.loop.time()
+        return any(self._has_work(site) for site in self.sites if site.used)
+
+    def _has_work(self, site: Site) -> bool:
+        desk, now = site.desk, EPOCH.timestamp() + self.loop.time()
         polled = desk.last_polled_at
         due = polled is None or now - polled.timestamp() >= rhythm.POLL_EVERY.total_seconds()
         hinted = any(not delivery.heeded for delivery in desk.deliveries)
         return (
             desk.open_run() is not None
             or (desk.mode is Mode.STOPPING and desk.broken is None)
-            or (desk.is_live and (due or bool(self.store.marks) or hinted))
+            or (desk.is_live and (due or bool(desk.store.marks) or hinted))
         )
 
     def why_busy(self) -> str:
         """What is left to do, in words; '' when nothing is."""
-        desk = self.desk
-        run = desk.open_run()
-        reasons = {
-            f"run {run.number if run else ''} is {run.state.value if run else ''}": run is not None,
-            "it is being stopped": desk.mode is Mode.STOPPING and desk.broken is None,
-            "a job waits": self.jobs.queued,
-            "a worker works": self.jobs.holder is not None or any(worker.working for worker in self.workers),
-            f"{len(self.store.marks)} contacts are marked": desk.is_live and bool(self.store.marks),
-            "webhook calls wait": desk.is_live and any(not d.heeded for d in desk.deliveries),
-            "requests are under way": self.network.under_way > 0,
-            "a worker is dead": any(worker.dead for worker in self.workers),
-            "a worker stands still": any(w.frozen_until > self.loop.time() for w in self.workers),
-        }
-        return ", ".join(reason for reason, holds in reasons.items() if holds)
+        reasons = [
+            f"{reason} ({site.audience.name})"
+            for site in self.sites
+            if site.used
+            for reason in _why_busy(site.desk)
+        ]
+        if self.jobs.queued:
+            reasons.append("a job waits")
+        if self.jobs.holder is not None or any(worker.working for worker in self.workers):
+            reasons.append("a worker works")
+        if self.network.under_way:
+            reasons.append("requests are under way")
+        if any(worker.dead for worker in self.workers):
+            reasons.append("a worker is dead")
+        if any(worker.frozen_until > self.loop.time() for worker in self.workers):
+            reasons.append("a worker stands still")
+        return ", ".join(reasons)
 
     def is_idle(self) -> bool:
         return not self.why_busy()
@@ -222,13 +256,15 @@ class World:
         if post.method == "GET":
             return Outcome(200)
         now = EPOCH.timestamp() + self.loop.time()
-        secret, signature = self.desk.webhook_signing_secret, post.headers.get("X-Mailchimp-Signature", "")
-        if post.url != HOOK_URL or (secret and not signature_matches(secret, signature, post.body, now=now)):
+        desk = next((site.desk for site in self.sites if site.hook_url == post.url), None)
+        signature = post.headers.get("X-Mailchimp-Signature", "")
+        secret = desk.webhook_signing_secret if desk else ""
+        if desk is None or (secret and not signature_matches(secret, signature, post.body, now=now)):
             return Outcome(403)
-        if self.desk.mode is Mode.ON:
+        if desk.mode is Mode.ON:
             self.tell("a webhook call comes in")
-            self.hooks_heard += 1
-            self.desk.deliveries.append(Delivery(post.body))
+            self.seen[_kind_of_hook(post.body)] += 1
+            desk.deliveries.append(Delivery(post.body))
             self.wake()
         return Outcome(200)
 
@@ -250,3 +286,24 @@ class World:
     def happened_at_mailchimp(self) -> None:
         """After a deed of a person there: calls of our webhook may be due."""
         self._expect_tick()
+
+
+def _why_busy(desk: Desk) -> Iterator[str]:
+    run = desk.open_run()
+    if run is not None:
+        yield f"run {run.number} is {run.state.value}"
+    if desk.mode is Mode.STOPPING and desk.broken is None:
+        yield "it is being stopped"
+    if desk.is_live and desk.store.marks:
+        yield f"{len(desk.store.marks)} contacts are marked"
+    if desk.is_live and any(not delivery.heeded for delivery in desk.deliveries):
+        yield "webhook calls wait"
+
+
+def _kind_of_hook(body: bytes) -> str:
+    hint = read_hint(body)
+    if hint is None or not hint.members:
+        return "webhook of no use"
+    if hint.opt_out:
+        return "webhook of an unsubscribe"
+    return "webhook of an address change" if len(hint.members) > 1 else "webhook of a member"

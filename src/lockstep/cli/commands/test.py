@@ -29,7 +29,8 @@ def run(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="lockstep test",
         usage="lockstep test [pytest arguments]",
-        description="Without arguments: lint, format, types, the rules of who imports whom, and all tests. "
+        description="Without arguments: lint, format, types, the rules of who imports whom, 2,000 simulated "
+        "histories of the sync, and all tests. "
         "With arguments: pytest alone, with them (lockstep test tests/core -k planner). The tests bring "
         "their own throw-away PostgreSQL unless DATABASE_URL is set.",
     )
@@ -52,6 +53,7 @@ def run(arguments: Sequence[str]) -> int:
             _Step("format", tool("ruff", "format", "--check")),
             _Step("types", tool("mypy")),
             _Step("imports", tool("lint-imports", "--no-logo")),
+            _Step("histories", [sys.executable, "-m", "lockstep.cli", "simulate", "--brief"]),
             pytest,
         ]
     failed = []
