@@ -181,6 +181,10 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
         ADMINS,
         lambda a, h: connections.save_preferences(a, h.off, Preferences(), NewStatus.PENDING),
     ),
+    "connections.save_member_tags": (
+        ADMINS,
+        lambda a, h: connections.save_member_tags(a, h.off, connections.TagSettings.of(h.off)),
+    ),
     "connections.save_automatic_work": (
         ADMINS,
         lambda a, h: connections.save_automatic_work(

@@ -5,6 +5,7 @@ ConnectError
 ├── LogInNotOurs         the way back from Mailchimp does not belong to a log-in that this person began
 ├── CredentialsRefused   Mailchimp does not accept the key, or the person did not press Allow
 ├── MailchimpRefused     Mailchimp refused what was asked (`raw`: its own words)
+├── TagsRefused          tags can't go out as tags in Mailchimp with these settings
 ├── MailchimpAway        Mailchimp could not be asked just now
 └── SyncIsOn             a sync has to be stopped first (`connection`)
 """
@@ -44,6 +45,10 @@ class MailchimpRefused(ConnectError):
     def __init__(self, text: str, raw: str = "") -> None:
         self.raw = raw
         super().__init__(text)
+
+
+class TagsRefused(ConnectError):
+    pass
 
 
 class MailchimpAway(ConnectError):

@@ -11,10 +11,10 @@ from django.urls import reverse
 from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.book.models import Contact
 from lockstep.apps.connections import queries, services
-from lockstep.apps.connections.errors import ConnectError, SyncIsOn
+from lockstep.apps.connections.errors import ConnectError, SyncIsOn, TagsRefused
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.preferences import Preferences
-from lockstep.apps.sync.queries import duplicates, left_out_page, reason_counts
+from lockstep.apps.sync.queries import duplicates, has_written_tags, left_out_page, reason_counts
 from lockstep.apps.sync.services import (
     TYPED_ABOVE,
     SyncRefused,
@@ -62,7 +62,7 @@ def configure(request: AskedRequest, connection_id: int) -> HttpResponse:
         return go(request, reverse("sync:window", args=[connection.pk]))
     draft = saved_draft(connection)
     if "clear" in request.GET:
-        draft = Draft(Preferences(), draft.new_status)
+        draft = Draft(Preferences(), draft.new_status, draft.tags)
     return _page(request, connection, draft)
 
 
@@ -70,7 +70,7 @@ def configure(request: AskedRequest, connection_id: int) -> HttpResponse:
 def count(request: AskedRequest, connection_id: int) -> HttpResponse:
     """The right column for what is chosen now; saves nothing. POST only so that no address grows long."""
     connection = services.find_connection(request.actor, connection_id)
-    draft = draft_of(request.POST)
+    draft = draft_of(request.POST, connection)
     context = (
         {"connection": connection, "live": True, "changed": draft != saved_draft(connection)}
         | _numbers(request, draft)
@@ -120,7 +120,7 @@ def duplicate_choices(request: AskedRequest, connection_id: int) -> HttpResponse
     connection = services.find_connection(request.actor, connection_id)
     draft = saved_draft(connection)
     if request.method == "POST":
-        draft = draft_of(request.POST)
+        draft = draft_of(request.POST, connection)
         group = request.POST.get("group", "")
         _choose(request, request.POST.get(f"d{group}", "") if group else request.POST.get("contact", ""))
         if not request.htmx:
@@ -151,7 +151,7 @@ def left_out(request: AskedRequest, connection_id: int, reason: str) -> HttpResp
     if reason not in {*LEFT_OUT, Reason.FITS}:
         raise Http404("This is no reason for leaving a contact out.")
     given = request.POST if request.method == "POST" else request.GET
-    draft = draft_of(given) if given else saved_draft(connection)
+    draft = draft_of(given, connection) if given else saved_draft(connection)
     after = given.get("after", "0")
     page = left_out_page(
         request.company.pk,
@@ -179,15 +179,16 @@ def start(request: AskedRequest, connection_id: int) -> HttpResponse:
     its plan is what may run.
     """
     connection = services.find_connection(request.actor, connection_id)
-    draft = draft_of(request.POST)
+    draft = draft_of(request.POST, connection)
     unchanged = draft == saved_draft(connection)
     try:
         connection = services.save_preferences(request.actor, connection, draft.preferences, draft.new_status)
+        connection = services.save_member_tags(request.actor, connection, draft.tags)
         approved = request.POST.get("approved", "")[:32] if unchanged else ""
         start_sync(request.actor, connection, approved=approved, typed=request.POST.get("typed", "")[:40])
     except SyncIsOn:
         messages.info(request, "The sync is on already.")
-    except SyncRefused as error:
+    except (SyncRefused, TagsRefused) as error:
         return _page(request, connection, draft, problem=str(error))
     return go(request, reverse("sync:window", args=[connection.pk]))
 
@@ -200,6 +201,9 @@ def _page(request: AskedRequest, connection: Connection, draft: Draft, *, proble
             "groups": pick_groups(queries.choices(request.company.pk), draft.preferences),
             "new_status": draft.new_status.value,
             "new_statuses": _NEW_STATUSES,
+            "tags": draft.tags,
+            "tags_written": draft.tags.removal or has_written_tags(connection),
+            "tag_prefix_length": services.PREFIX_LENGTH,
         }
         | _numbers(request, draft)
         | _duplicates(request, draft.preferences, DUPLICATES_SHOWN)

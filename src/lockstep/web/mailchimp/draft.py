@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import QueryDict
 
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.preferences import KINDS, Preferences
 from lockstep.apps.connections.queries import Choice
-from lockstep.apps.connections.services import OFFERED
+from lockstep.apps.connections.services import OFFERED, TagSettings
 from lockstep.core.consent import NewStatus
 from lockstep.web.filters import chosen_ids
 
@@ -32,18 +32,41 @@ _LABELS = {
 class Draft:
     preferences: Preferences
     new_status: NewStatus
+    tags: TagSettings
 
 
-def draft_of(posted: QueryDict) -> Draft:
-    """What a form was sent with; an unknown status is the careful one: Pending mails nobody a campaign."""
+def draft_of(posted: QueryDict, connection: Connection) -> Draft:
+    """What a form was sent with; an unknown status is the careful one: Pending mails nobody a campaign.
+
+    A form without the tags' part leaves them as they are saved.
+    """
     ids = {kind: chosen_ids(posted, kind) for kind in KINDS}
     wanted = posted.get("new_status", "")
     status = next((status for status in OFFERED if status.value == wanted), NewStatus.PENDING)
-    return Draft(Preferences.from_json(ids), status)
+    return Draft(Preferences.from_json(ids), status, _tags_of(posted, connection))
+
+
+def _tags_of(posted: QueryDict, connection: Connection) -> TagSettings:
+    saved = TagSettings.of(connection)
+    wanted = posted.get("member_tags", "")
+    if wanted not in ("on", "off", "remove"):
+        return saved
+    if wanted != "on":
+        return replace(saved, on=False, removal=wanted == "remove")
+    return TagSettings(
+        on=True,
+        prefix=posted.get("tag_prefix", "").lstrip(),
+        contacts="tag_contacts" in posted,
+        clients="tag_clients" in posted,
+    )
 
 
 def saved_draft(connection: Connection) -> Draft:
-    return Draft(Preferences.from_json(connection.preferences), NewStatus(connection.new_status))
+    return Draft(
+        Preferences.from_json(connection.preferences),
+        NewStatus(connection.new_status),
+        TagSettings.of(connection),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 
 from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.connections import services
-from lockstep.apps.connections.errors import SyncIsOn
+from lockstep.apps.connections.errors import SyncIsOn, TagsRefused
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync.models import PlanRow, SyncRun
 from lockstep.apps.sync.queries import every_plan_row, plan_counts, plan_rows, run_progress
@@ -46,6 +46,7 @@ _TABS: tuple[tuple[str, str, str, tuple[PlanRow.Step, ...], bool], ...] = (
     ("same", "Unchanged", "equal", (_STEP.UNCHANGED,), True),
     ("fail", "Will fail", "alert-circle", (_STEP.REFUSED,), True),
     ("archived", "Archived", "archive", (_STEP.ARCHIVED,), False),
+    ("tag", "Tags only", "tag", (_STEP.TAG,), False),
     ("release", "To turn Inactive", "circle-dashed", (_STEP.RELEASE,), False),
 )
 
@@ -56,13 +57,14 @@ def dry_run(request: AskedRequest, connection_id: int) -> HttpResponse:
     connection = services.find_connection(request.actor, connection_id)
     refused = ""
     if request.method == "POST":
-        draft = draft_of(request.POST)
+        draft = draft_of(request.POST, connection)
         try:
             connection = services.save_preferences(
                 request.actor, connection, draft.preferences, draft.new_status
             )
+            connection = services.save_member_tags(request.actor, connection, draft.tags)
             start_preview(request.actor, connection)
-        except (SyncIsOn, SyncRefused) as error:
+        except (SyncIsOn, SyncRefused, TagsRefused) as error:
             refused = str(error)
     context = {"connection": connection, "dry_refused": refused} | dry_run_context(request, connection)
     return answer(request, "mailchimp/dry_run.html", context, fragment="dry")
@@ -128,6 +130,7 @@ def dry_run_context(request: AskedRequest, connection: Connection) -> dict[str, 
             (row, [(labels[name], old, new) for name, (old, new) in row.differing.items()])
             for row in page.rows
         ],
+        "dry_tags": (run.plan.get("tags_added", 0), run.plan.get("tags_removed", 0)),
         "billable_before": connection.member_count,
         # Nobody is billed for who has not confirmed yet.
         "billable_after": connection.member_count

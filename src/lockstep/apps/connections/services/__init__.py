@@ -16,9 +16,12 @@ from lockstep.apps.connections.services.audiences import (
     save_preferences,
     select_audience,
 )
+from lockstep.apps.connections.services.member_tags import PREFIX_LENGTH, TagSettings, save_member_tags
 
 __all__ = [
     "OFFERED",
+    "PREFIX_LENGTH",
+    "TagSettings",
     "begin_oauth",
     "check_again",
     "connect_api_key",
@@ -28,6 +31,7 @@ __all__ = [
     "make_fields_optional",
     "note_broken",
     "save_automatic_work",
+    "save_member_tags",
     "save_preferences",
     "select_audience",
 ]

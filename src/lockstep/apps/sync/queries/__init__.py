@@ -6,6 +6,7 @@ from lockstep.apps.sync.queries.counts import ReasonCounts, reason_counts, state
 from lockstep.apps.sync.queries.duplicates import DuplicateGroup, duplicates
 from lockstep.apps.sync.queries.failures import FailureGroup, failures
 from lockstep.apps.sync.queries.left_out import LeftOutPage, LeftOutRow, left_out_page
+from lockstep.apps.sync.queries.member_tags import has_written_tags
 from lockstep.apps.sync.queries.members import MemberRow, every_member, members, records_in
 from lockstep.apps.sync.queries.plans import every_plan_row, plan_counts, plan_rows
 from lockstep.apps.sync.queries.progress import Pulse, RunProgress, pulse, run_progress, runs
@@ -32,6 +33,7 @@ __all__ = [
     "every_plan_row",
     "every_run_row",
     "failures",
+    "has_written_tags",
     "left_out_page",
     "marks_of",
     "members",

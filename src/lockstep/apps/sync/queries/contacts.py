@@ -11,6 +11,7 @@ from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.sync.desired import read_desired
 from lockstep.apps.sync.models import DuplicateChoice, MemberRecord, ObservedRecord, SyncEvent
+from lockstep.apps.sync.queries.member_tags import compared_tags
 from lockstep.core.field_map import FIELD_SPECS, FieldMap, is_cut
 from lockstep.core.identity import subscriber_hash
 from lockstep.core.member import DesiredMember, MemberStatus, Reason, SyncState
@@ -27,6 +28,8 @@ class FieldRow:
     mailchimp: str
     cut: bool
     """The book's value was too long for Mailchimp and stands there cut."""
+    note: str = ""
+    """What else there is to know of Mailchimp's side."""
 
     @property
     def differs(self) -> bool:
@@ -77,7 +80,10 @@ def contact_sync(contact: Contact, *, events: int = 8) -> ContactSync | None:
     if connection is None:
         return None
     [wanted] = read_desired(
-        contact.company_id, Preferences.from_json(connection.preferences), contact_ids=[contact.pk]
+        contact.company_id,
+        Preferences.from_json(connection.preferences),
+        contact_ids=[contact.pk],
+        tag_rule=connection.tag_rule,
     )
     record = MemberRecord.objects.filter(connection=connection, contact_id=contact.pk).first()
     observed = _observed(connection, wanted, record)
@@ -142,7 +148,25 @@ def _fields(connection: Connection, wanted: DesiredMember, observed: ObservedRec
             strict=True,
         )
     ]
+    rows += _tag_row(connection, wanted, observed)
     return sorted(rows, key=lambda row: not row.differs) if wanted.fits else rows
+
+
+def _tag_row(
+    connection: Connection, wanted: DesiredMember, observed: ObservedRecord | None
+) -> list[FieldRow]:
+    """The tags under our prefix as one row more, where they are switched on and the contact fits."""
+    if wanted.tags is None:
+        return []
+    ours, others = (
+        ([], [])
+        if observed is None
+        else compared_tags(connection, observed.member_hash, wanted.tags, observed.tags or [])
+    )
+    note = f"Put there in Mailchimp, and left alone: {', '.join(others)}" if others else ""
+    prefix = connection.member_tag_prefix.strip()
+    book = ", ".join(wanted.tags)
+    return [FieldRow("member_tags", "Tags in Mailchimp", prefix, book, ", ".join(ours), False, note)]
 
 
 def _rival(contact: Contact, connection: Connection) -> int | None:
