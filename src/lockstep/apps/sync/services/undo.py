@@ -43,8 +43,9 @@ def undo_run(actor: Actor, run: SyncRun) -> SyncRun:
 
 
 def wrote_anything(run: SyncRun) -> bool:
-    """Whether the run changed any member."""
-    return SyncEvent.objects.filter(run=run).exclude(kind=SyncEvent.Kind.REFUSED).exists()
+    """Whether the run changed any member's fields; tags alone are not undone."""
+    nothing = [SyncEvent.Kind.REFUSED, SyncEvent.Kind.TAGGED]
+    return SyncEvent.objects.filter(run=run).exclude(kind__in=nothing).exists()
 
 
 @transaction.atomic
