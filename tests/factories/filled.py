@@ -10,6 +10,7 @@ from django.utils import timezone
 from lockstep.apps.accounts.models import Seat
 from lockstep.apps.accounts.permissions import Role
 from lockstep.apps.book.models import (
+    BulkChange,
     Client,
     ClientAddress,
     Contact,
@@ -91,6 +92,8 @@ class Part:
     deleted_contact: Contact = field(init=False)
     duplicate: Contact = field(init=False)
     imports: list[Import] = field(default_factory=list)
+    bulk: BulkChange = field(init=False)
+    entry: HistoryEntry = field(init=False)
 
 
 def add_lists(seat: Seat, word: str) -> Lists:
@@ -212,6 +215,28 @@ def add_part(seat: Seat, word: str, lists: Lists, window: Window) -> Part:
     )
     part.deleted_contact = ContactFactory(
         client=part.clients[0], first_name=f"{word} deleted", deleted_at=timezone.now()
+    )
+    part.bulk = BulkChange.objects.create(
+        company=company,
+        user=seat.user,
+        kind=BulkChange.Kind.EDIT,
+        subject_kind="contact",
+        words=f"{word} changed",
+        total=1,
+        done=1,
+        changed=1,
+        state=BulkChange.State.DONE,
+    )
+    part.entry = HistoryEntry.objects.create(
+        company=company,
+        user=seat.user,
+        subject_kind="contact",
+        subject_id=part.contacts[1].pk,
+        action="changed",
+        changes={"notes": [f"{word} before", f"{word} after"]},
+        before={"position": f"{word} before"},
+        after={"position": f"{word} position"},
+        bulk=part.bulk,
     )
     for state in (Import.State.UPLOADED, Import.State.DONE):
         part.imports.append(_import(seat, word, state))

@@ -85,6 +85,8 @@ def samples(part: Part, lists: Lists, window: Window, *, deleted: bool = False) 
         "client_id": (part.deleted_client if deleted else part.clients[0]).pk,
         "contact_id": (part.deleted_contact if deleted else part.contacts[2]).pk,
         "import_id": part.imports[1 if deleted else 0].pk,
+        "bulk_id": part.bulk.pk,
+        "entry_id": part.entry.pk,
         "account_id": window.on.account_id,
         "token_id": window.token.pk,
         "connection_id": (window.off if deleted else window.on).pk,
@@ -147,6 +149,11 @@ def naming(part: Part, lists: Lists, window: Window) -> dict[str, Any]:
         "do": "import",
         "on_match": "overwrite",
         "column-0": "client_name",
+        # bulk edits and merges: rows of theirs, chosen in lists of one's own
+        "pick": [part.clients[0].pk, part.clients[1].pk, part.contacts[0].pk, part.contacts[1].pk],
+        "keep": part.clients[0].pk,
+        "to-active": "no",
+        "to-rep_id": part.seat.user_id,
     }
 
 

@@ -25,6 +25,7 @@ from lockstep.apps.book.queries import (
 )
 from lockstep.apps.book.services import delete_client, restore_client, save_client
 from lockstep.core.member import Reason
+from lockstep.web.book.bulk import asked_fields
 from lockstep.web.book.forms import ClientForm, take_complaints
 from lockstep.web.book.narrowing import client_chips, client_filter, contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
@@ -62,6 +63,7 @@ def client_list(request: AskedRequest) -> HttpResponse:
         "wanted": wanted,
         "sort": sort,
         "narrowed": not wanted.is_empty,
+        "asked": asked_fields(request.GET),
         "marks": main_marks(request.actor, page.rows),
         "figures_of": figures_of(request.actor, page.rows),
         "filters": client_chips(request.actor, request.GET, statuses, counts=not request.htmx),
@@ -113,6 +115,8 @@ def nested_contacts(request: AskedRequest, client_id: int) -> HttpResponse:
 @door(Permission.VIEW_BOOK, nav="clients")
 def client_profile(request: AskedRequest, client_id: int) -> HttpResponse:
     client = client_details(request.actor, client_id)
+    if client.merged_into_id is not None:
+        return go(request, reverse("book:client", args=[client.merged_into_id]))
     page = contacts_page(request.actor, ContactFilter(client_id=client_id), size=ON_PROFILE)
     context = {
         "client": client,
@@ -136,6 +140,9 @@ def client_contacts(request: AskedRequest, client_id: int) -> HttpResponse:
         "page": page,
         "standings": marks,
         "narrowed": wanted != ContactFilter(client_id=client_id),
+        "wanted": wanted,
+        "asked": [*asked_fields(request.GET), ("client", str(client_id))],
+        "pickable": request.actor.may(Permission.EDIT_BOOK),
         "filters": contact_chips(request.actor, request.GET, counts=False, of_client=True),
         "in_client": True,
         "shared": _shared(request, page.rows, marks),

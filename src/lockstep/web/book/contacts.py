@@ -25,6 +25,7 @@ from lockstep.apps.book.services import (
     set_no_marketing,
 )
 from lockstep.core.member import Reason
+from lockstep.web.book.bulk import asked_fields
 from lockstep.web.book.forms import ContactForm, take_complaints
 from lockstep.web.book.narrowing import contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
@@ -57,6 +58,9 @@ def contact_list(request: AskedRequest) -> HttpResponse:
         "sort": sort,
         "standings": standings(request.actor, page.rows),
         "narrowed": not wanted.is_empty,
+        "wanted": wanted,
+        "asked": asked_fields(request.GET),
+        "pickable": request.actor.may(Permission.EDIT_BOOK),
         "filters": contact_chips(request.actor, request.GET, counts=not request.htmx),
     }
     return answer(request, "book/contacts.html", context, fragment="rows")
@@ -83,7 +87,10 @@ def of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, An
 
 @door(Permission.VIEW_BOOK, nav="contacts")
 def contact_page(request: AskedRequest, contact_id: int) -> HttpResponse:
-    return answer(request, "book/contact.html", of_contact(request, contact_id, "details"))
+    context = of_contact(request, contact_id, "details")
+    if context["contact"].merged_into_id is not None:
+        return go(request, reverse("book:contact", args=[context["contact"].merged_into_id]))
+    return answer(request, "book/contact.html", context)
 
 
 @door(Permission.VIEW_BOOK, nav="contacts")
@@ -128,6 +135,7 @@ def _row(request: AskedRequest, contact: ContactDetails) -> HttpResponse:
         "row": contact,
         "standings": standings(request.actor, [contact]),
         "in_client": True,
+        "pickable": request.actor.may(Permission.EDIT_BOOK),
         "back": True,
     }
     return answer(request, "book/contact_row.html", context, fragment="row")

@@ -13,9 +13,10 @@ from django.urls import reverse
 
 from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.book.errors import BookError, Invalid
-from lockstep.apps.book.models import Import
+from lockstep.apps.book.models import BulkChange, Import
 from lockstep.apps.book.queries import first_refusals, recent_imports
 from lockstep.apps.book.sample import has_sample
+from lockstep.apps.book.services.bulk import permissions_to_undo
 from lockstep.apps.book.services.imports import (
     COLUMNS,
     confirm_import,
@@ -169,7 +170,19 @@ def _context(request: AskedRequest, parent: Import, problem: str) -> dict[str, A
         }
     if parent.state in {Import.State.DONE, Import.State.CHECKED}:
         context["refusals"] = first_refusals(parent)
+        context["undo"] = _undo(request, parent)
     return context
+
+
+def _undo(request: AskedRequest, parent: Import) -> int | str:
+    """The bulk change by which the import can be taken back; “undone” where it was; '' where it can't be."""
+    bulk = BulkChange.objects.filter(parent_import=parent).first()
+    if bulk is None:
+        return ""
+    if bulk.undone_by.exclude(state=BulkChange.State.FAILED).exists():
+        return "undone"
+    permitted = all(request.actor.may(permission) for permission in permissions_to_undo(bulk))
+    return bulk.pk if permitted and bulk.entries.exists() else ""
 
 
 @door(Permission.IMPORT_BOOK)

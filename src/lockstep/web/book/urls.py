@@ -3,13 +3,23 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from lockstep.web.book import clients, contacts, imports, marketing, sample
+from lockstep.web.book import bulk, clients, contacts, imports, marketing, merging, sample
 
 app_name = "book"
 
 urlpatterns = [
     path("clients", clients.client_list, name="clients"),
     path("clients/new", clients.new_client, name="new_client"),
+    path("clients/bulk", bulk.bulk_clients, name="bulk_clients"),
+    path("clients/merge", merging.merge_client_page, name="merge_clients"),
+    path("clients/duplicates", merging.twin_clients, name="twin_clients"),
+    path("contacts/bulk", bulk.bulk_contacts, name="bulk_contacts"),
+    path("contacts/merge", merging.merge_contact_page, name="merge_contacts"),
+    path("contacts/duplicates", merging.twin_contacts, name="twin_contacts"),
+    path("changes", bulk.change_list, name="changes"),
+    path("changes/<int:bulk_id>", bulk.change_page, name="change"),
+    path("changes/<int:bulk_id>/undo", bulk.undo_bulk, name="undo_bulk"),
+    path("history/<int:entry_id>/undo", bulk.undo_change, name="undo_change"),
     path("clients/<int:client_id>", clients.client_profile, name="client"),
     path("clients/<int:client_id>/contacts", clients.client_contacts, name="client_contacts"),
     path("clients/<int:client_id>/contacts/new", contacts.new_contact, name="new_contact"),

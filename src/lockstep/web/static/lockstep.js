@@ -78,6 +78,39 @@
   document.addEventListener("keydown", (e) => {
     if (e.key === "Escape") e.target.closest("form")?.querySelector("[data-cancel]")?.click();
   });
+  // choosing rows of a list: the boxes belong to the form #pick, whose bar shows as soon as one is ticked
+  const boxes = () => [...document.querySelectorAll("input[name=pick][form=pick]")];
+  const choosing = (everything) => {
+    const form = document.getElementById("pick");
+    if (!form) return;
+    const all = boxes(), chosen = all.filter((box) => box.checked).length;
+    const whole = form.querySelector("[data-everything]"), button = form.querySelector("[data-choose-all]");
+    whole.disabled = !everything;
+    button?.setAttribute("aria-pressed", String(everything));
+    form.querySelector("[data-count]").textContent = everything ? "All that match" : chosen;
+    for (const few of form.querySelectorAll("[data-few]")) few.disabled = everything || chosen < 2 || chosen > 10;
+    const page = document.querySelector("[data-choose-page]");
+    if (page) {
+      page.checked = chosen > 0 && chosen === all.length;
+      page.indeterminate = chosen > 0 && chosen < all.length;
+    }
+  };
+  document.addEventListener("change", (e) => {
+    if (e.target.matches("[data-choose-page]")) for (const box of boxes()) box.checked = e.target.checked;
+    else if (!e.target.matches("input[name=pick][form=pick]")) return;
+    e.stopPropagation();
+    choosing(false);
+  });
+  document.addEventListener("click", (e) => {
+    if (e.target.closest("[data-choose-all]")) {
+      for (const box of boxes()) box.checked = true;
+      choosing(true);
+    } else if (e.target.closest("[data-choose-none]")) {
+      for (const box of boxes()) box.checked = false;
+      choosing(false);
+    }
+  });
+  window.addEventListener("pageshow", () => choosing(false)); // the browser may have kept the ticks
   // toasts leave after six seconds, unless pointed at or focused
   const STAY = 6000;
   const leave = (toast) => {

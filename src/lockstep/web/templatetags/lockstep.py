@@ -351,6 +351,27 @@ def empty(glyph: str, title: str, text: str = "") -> dict[str, Any]:
 
 
 @register.simple_tag
+def choose(value: Any, name: str) -> SafeString:
+    """The box by which a row of a list is chosen; it belongs to the form of `book/selbar.html`."""
+    return format_html(
+        '<label class="check pick1"><input type="checkbox" form="pick" name="pick" value="{}">'
+        '<span class="sr">Choose {}</span></label>',
+        value,
+        name,
+    )
+
+
+@register.simple_tag
+def choose_all(what: str) -> SafeString:
+    """The box in the head of a list that chooses every row of the page; it needs the script."""
+    return format_html(
+        '<label class="check pick1"><input type="checkbox" data-choose-page>'
+        '<span class="sr">Choose all {} on this page</span></label>',
+        what,
+    )
+
+
+@register.simple_tag
 def version() -> str:
     return __version__
 

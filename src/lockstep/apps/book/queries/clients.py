@@ -88,12 +88,12 @@ def _details(actor: Actor, clients: Sequence[Client]) -> list[ClientDetails]:
     """Everything of clients fetched by `_in_full`, in three queries however many they are."""
     figures = _contact_figures(clients)
     tags = tags_by_id(actor.company.pk, (client.tag_ids for client in clients))
-    addresses = _primary_addresses(clients)
+    addresses = _all_addresses(clients)
     return [
         _client_details(
             client,
             pick_tags(client.tag_ids, tags),
-            addresses.get(client.pk, Address()),
+            addresses.get(client.pk, [Address()]),
             figures.get(client.pk, (0, 0, None)),
         )
         for client in clients
@@ -101,7 +101,10 @@ def _details(actor: Actor, clients: Sequence[Client]) -> list[ClientDetails]:
 
 
 def _client_details(
-    client: Client, tags: tuple[Named, ...], address: Address, figures: tuple[int, int, Named | None]
+    client: Client,
+    tags: tuple[Named, ...],
+    addresses: Sequence[Address],
+    figures: tuple[int, int, Named | None],
 ) -> ClientDetails:
     contacts, no_marketing, _main = figures
     return ClientDetails(
@@ -117,7 +120,8 @@ def _client_details(
         website_link=web_address(client.website),
         phone=client.phone,
         notes=client.notes,
-        address=address,
+        address=addresses[0],
+        more_addresses=tuple(addresses[1:]),
         active=client.active,
         external_id=client.external_id,
         contacts=contacts,
@@ -125,7 +129,17 @@ def _client_details(
         created_at=client.created_at,
         updated_at=client.updated_at,
         deleted_at=client.deleted_at,
+        merged_into_id=client.merged_into_id,
     )
+
+
+def _all_addresses(clients: Sequence[Client]) -> dict[int, list[Address]]:
+    """By client, the primary one first."""
+    found: dict[int, list[Address]] = {}
+    rows = ClientAddress.objects.filter(client__in=clients).order_by("-is_primary", "id")
+    for row in rows:
+        found.setdefault(row.client_id, []).append(address_of(row))
+    return found
 
 
 def _primary_addresses(clients: Sequence[Client]) -> dict[int, Address]:
@@ -137,6 +151,7 @@ def address_of(columns: ClientAddress | None) -> Address:
     if columns is None:
         return Address()
     return Address(
+        name=columns.name,
         line1=columns.line1,
         line2=columns.line2,
         city=columns.city,

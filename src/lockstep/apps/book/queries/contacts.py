@@ -138,6 +138,7 @@ def _contact_details(contact: Contact, tags: tuple[Named, ...], client_address: 
         created_at=contact.created_at,
         updated_at=contact.updated_at,
         deleted_at=contact.deleted_at,
+        merged_into_id=contact.merged_into_id,
     )
 
 

@@ -25,6 +25,8 @@ class Address:
     state: str = ""
     postal_code: str = ""
     country: str = ""
+    name: str = ""
+    """What a client calls it: “Warehouse”."""
 
     def __bool__(self) -> bool:
         return any((self.line1, self.line2, self.city, self.state, self.postal_code, self.country))
@@ -109,6 +111,8 @@ class ClientDetails:
     phone: str
     notes: str
     address: Address
+    """The primary one."""
+    more_addresses: tuple[Address, ...]
     active: bool
     external_id: str
     contacts: int
@@ -116,6 +120,7 @@ class ClientDetails:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     deleted_at: datetime.datetime | None
+    merged_into_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +155,7 @@ class ContactDetails:
     created_at: datetime.datetime
     updated_at: datetime.datetime
     deleted_at: datetime.datetime | None
+    merged_into_id: int | None
 
     @property
     def address(self) -> Address:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
 
 from lockstep.apps.book.models import Contact
 from lockstep.apps.connections.models import Connection
@@ -200,3 +203,15 @@ def marks_of(company_id: int, contact_ids: Sequence[int]) -> dict[int, ContactMa
         contact: ContactMark(SyncState(state) if state else None, Reason(reason))
         for contact, state, reason in records.values_list("contact_id", "state", "reason")
     }
+
+
+def count_in_mailchimp(company_id: int, rows: QuerySet[Any], *, by: str) -> int:
+    """How many contacts of a selection are synced with any audience; one query.
+
+    `rows` gives ids, `by` says of what: “pk” of contacts, “client_id” of clients.
+    """
+    contacts = Contact.objects.filter(company_id=company_id, deleted_at=None, **{f"{by}__in": rows})
+    synced = MemberRecord.objects.filter(
+        company_id=company_id, state=SyncState.SYNCED, contact__in=contacts.values("pk")
+    )
+    return synced.values("contact_id").distinct().count()

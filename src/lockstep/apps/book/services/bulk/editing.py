@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -110,7 +111,11 @@ def start_bulk_edit(actor: Actor, chosen: Selection, edit: BulkEdit) -> BulkChan
 def _chosen_sql(actor: Actor, chosen: Selection, edit: BulkEdit) -> tuple[str, tuple[Any, ...]]:
     """The ids of the chosen rows as SQL with named parameters p0, p1, …"""
     rows = chosen_rows(actor, chosen.deleted(deleted=True) if edit.restores else chosen)
-    sql, parameters = rows.order_by().values("id").query.sql_with_params()
+    try:
+        sql, parameters = rows.order_by().values("id").query.sql_with_params()
+    except EmptyResultSet:
+        require_possible(edit, 0)
+        raise
     return sql % tuple(f"%(p{n})s" for n in range(len(parameters))), parameters
 
 
