@@ -28,6 +28,12 @@ from lockstep.apps.book.services import imports
 from lockstep.apps.connections import services as connections
 from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.integrations import services as integrations
+from lockstep.apps.reports import services as reports
+from lockstep.apps.reports.columns import columns_of
+from lockstep.apps.reports.filters import ReportFilter
+from lockstep.apps.reports.models import SavedView
+from lockstep.apps.reports.queries import open_report
+from lockstep.apps.reports.segments import plan_segment
 from lockstep.apps.sync import services as sync
 from lockstep.core.consent import NewStatus
 from lockstep.core.member import SyncState
@@ -72,10 +78,36 @@ def table() -> io.BytesIO:
     return io.BytesIO(b"Client,E-mail\nNew client,new@client.example\n")
 
 
+def view_of(actor: Actor, here: Here) -> int:
+    """A view of the actor's own; for who is of another company, one of here."""
+    owner = actor.user if actor.company == here.admin.company else here.admin.user
+    view, _ = SavedView.objects.get_or_create(
+        company=here.admin.company, owner=owner, page="report", name="Kept"
+    )
+    return view.pk
+
+
+def whole_report(actor: Actor, here: Here) -> Any:
+    return open_report(actor, ReportFilter(), here.on)
+
+
 Call = Callable[[Actor, Here], Any]
 
 #: Verb → who may, and a call of it.
 VERBS: dict[str, tuple[frozenset[Role], Call]] = {
+    "reports.save_view": (EVERYBODY, lambda a, h: reports.save_view(a, page="report", name="New", query="")),
+    "reports.rename_view": (
+        EVERYBODY,
+        lambda a, h: reports.rename_view(a, view_id=view_of(a, h), name="Other"),
+    ),
+    "reports.share_view": (EDITORS, lambda a, h: reports.share_view(a, view_id=view_of(a, h), shared=True)),
+    "reports.delete_view": (EVERYBODY, lambda a, h: reports.delete_view(a, view_id=view_of(a, h))),
+    "reports.report_csv": (EXPORTERS, lambda a, h: reports.report_csv(whole_report(a, h), columns_of(()))),
+    "reports.report_xlsx": (EXPORTERS, lambda a, h: reports.report_xlsx(whole_report(a, h), columns_of(()))),
+    "reports.make_segment": (
+        ADMINS,
+        lambda a, h: reports.make_segment(whole_report(a, h), plan_segment(ReportFilter(), {}), name="New"),
+    ),
     "accounts.add_user": (ADMINS, lambda a, h: add_user(a, email="new@staff.example", role=R.SALES)),
     "book.save_client": (EDITORS, lambda a, h: book.save_client(a, name="New one")),
     "book.set_client_active": (
@@ -234,6 +266,7 @@ ASK_NOBODY = {
     "imports.guess_mapping": "decides about a header, reads no row",
     "imports.import_of": "a look-up within the actor's company; the caller asks",
     "sync.writes_of": "adds up the numbers of a plan that the caller read",
+    "reports.kept": "takes an address apart",
     "imports.run_import": "the worker, for an import that was confirmed",
 }
 
@@ -244,6 +277,7 @@ PACKAGES = {
     "connections": "lockstep.apps.connections.services",
     "sync": "lockstep.apps.sync.services",
     "integrations": "lockstep.apps.integrations.services",
+    "reports": "lockstep.apps.reports.services",
 }
 
 
@@ -324,6 +358,9 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
         "book.upsert_client",
         "book.contacts_csv",
         "book.add_list_value",
+        "reports.save_view",
+        "reports.report_csv",
+        "reports.report_xlsx",
         "imports.upload_import",
         "imports.start_import",
         "integrations.create_token",
@@ -331,6 +368,7 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
         "connections.finish_oauth",
         "connections.connect_api_key",
     }
+    view_of(here.admin.actor(), here)
     before = rows()
     found = {}
     for verb, (_, call) in VERBS.items():
@@ -345,6 +383,7 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
         else:
             found[verb] = "nothing said"
     assert found == {
+        "reports.make_segment": "invalid",
         "book.save_contact": "invalid",
         "book.upsert_contact": "invalid",
         "book.preview_bulk_edit": "invalid",

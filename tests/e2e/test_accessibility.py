@@ -97,7 +97,14 @@ def at_work(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[
     client = contacts["Synced"].client_id
     sync, settings_of = f"/sync/{world.connection.pk}", "/settings"
     pages = [
-        *("/clients", "/contacts", f"/clients/{client}", f"/clients/{client}/contacts"),
+        *(
+            "/clients",
+            "/contacts",
+            "/report",
+            "/report/segment?active=yes",
+            f"/clients/{client}",
+            f"/clients/{client}/contacts",
+        ),
         *(f"/clients/{client}/activity", f"/clients/{client}/edit", f"/clients/{client}/contacts/new"),
         *(f"/contacts/{contact.pk}/marketing" for contact in contacts.values()),
         f"/contacts/{contacts['Synced'].pk}",

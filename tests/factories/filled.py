@@ -24,6 +24,7 @@ from lockstep.apps.book.services.imports import upload_import
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.secrets import seal
 from lockstep.apps.integrations.models import AccessToken
+from lockstep.apps.reports.models import SavedView
 from lockstep.apps.sync.models import (
     DuplicateChoice,
     Mark,
@@ -94,6 +95,7 @@ class Part:
     imports: list[Import] = field(default_factory=list)
     bulk: BulkChange = field(init=False)
     entry: HistoryEntry = field(init=False)
+    view: SavedView = field(init=False)
 
 
 def add_lists(seat: Seat, word: str) -> Lists:
@@ -237,6 +239,9 @@ def add_part(seat: Seat, word: str, lists: Lists, window: Window) -> Part:
         before={"position": f"{word} before"},
         after={"position": f"{word} position"},
         bulk=part.bulk,
+    )
+    part.view = SavedView.objects.create(
+        company=company, owner=seat.user, page="report", name=f"{word} view", query="active=yes"
     )
     for state in (Import.State.UPLOADED, Import.State.DONE):
         part.imports.append(_import(seat, word, state))

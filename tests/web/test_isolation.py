@@ -87,6 +87,7 @@ def samples(part: Part, lists: Lists, window: Window, *, deleted: bool = False) 
         "import_id": part.imports[1 if deleted else 0].pk,
         "bulk_id": part.bulk.pk,
         "entry_id": part.entry.pk,
+        "view_id": part.view.pk,
         "account_id": window.on.account_id,
         "token_id": window.token.pk,
         "connection_id": (window.off if deleted else window.on).pk,
@@ -140,6 +141,7 @@ def naming(part: Part, lists: Lists, window: Window) -> dict[str, Any]:
         "statuses": lists.status.pk,
         "tag": lists.contact_tag.pk,
         "user": part.seat.user_id,
+        "view": part.view.pk,
         "value": lists.status.pk,
         # so that forms and buttons get as far as they can
         "name": "Harmless",

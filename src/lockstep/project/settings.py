@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "lockstep.apps.book",
     "lockstep.apps.connections",
     "lockstep.apps.sync",
+    "lockstep.apps.reports",
     "lockstep.apps.integrations",
     "lockstep.apps.campaigns",
 ]

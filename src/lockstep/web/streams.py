@@ -10,7 +10,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
-__all__ = ["csv_file"]
+__all__ = ["csv_file", "xlsx_file"]
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _LINES = 500
 
@@ -30,3 +32,18 @@ async def _by_and_by(lines: Iterator[str]) -> AsyncIterator[str]:
 
     while text := await sync_to_async(next_lines)():
         yield text
+
+
+def xlsx_file(request: HttpRequest, pieces: Iterator[bytes], name: str) -> StreamingHttpResponse:
+    """A spreadsheet download, piece by piece."""
+    content = _pieces(pieces) if isinstance(request, ASGIRequest) else pieces
+    response = StreamingHttpResponse(content, content_type=XLSX)
+    response.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+async def _pieces(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    # None, not b"": a piece may be empty while the compression gathers.
+    while (piece := await sync_to_async(next)(pieces, None)) is not None:
+        if piece:
+            yield piece

@@ -13,5 +13,6 @@ urlpatterns = [
     path("settings/", include("lockstep.web.account.urls")),
     path("settings/", include("lockstep.web.integrations.urls")),
     path("settings/mailchimp/", include("lockstep.web.mailchimp.urls")),
+    path("", include("lockstep.web.report.urls")),
     path("sync/", include("lockstep.web.sync.urls")),
 ]

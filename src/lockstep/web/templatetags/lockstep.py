@@ -20,6 +20,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 from lockstep import __version__
 from lockstep.apps.accounts.models import Company
+from lockstep.apps.accounts.permissions import Permission
+from lockstep.apps.reports.queries import views_of
 from lockstep.web import wording
 from lockstep.web.icons import icon_paths
 from lockstep.web.states import StateLook, look_of
@@ -391,4 +393,38 @@ def callout(content: str, glyph: str = "info-circle", tone: str = "") -> SafeStr
         format_html(' data-tone="{}"', tone) if tone else "",
         icon(glyph),
         content,
+    )
+
+
+@register.inclusion_tag("report/saved.html", takes_context=True)
+def saved_views(context: Mapping[str, Any], page: str) -> dict[str, Any]:
+    """The menu of a list's saved views, and keeping what it shows now; one query."""
+    request = context["request"]
+    views = views_of(request.actor, page)
+    here = next((view for view in views if str(view.pk) == request.GET.get("view")), None)
+    mine = here is not None and (
+        here.owner_id == request.seat.user_id or request.actor.may(Permission.MANAGE_COMPANY)
+    )
+    return {
+        "views": views,
+        "here": here,
+        "mine": mine,
+        "own_name": here.name if here is not None and here.owner_id == request.seat.user_id else "",
+        "me": request.seat.user_id,
+        "page": page,
+        "query": request.GET.urlencode(),
+        "may_share": request.actor.may(Permission.EDIT_BOOK),
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.simple_tag(takes_context=True)
+def saved_query(context: Mapping[str, Any]) -> SafeString:
+    """In an htmx answer: what Save keeps follows what the list shows."""
+    request = context["request"]
+    if not request.htmx:
+        return SafeString("")
+    return format_html(
+        '<input type="hidden" name="query" id="view-query" value="{}" hx-swap-oob="true">',
+        request.GET.urlencode(),
     )

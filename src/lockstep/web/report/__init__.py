@@ -1,0 +1,1 @@
+"""The Mailing List report, and saved views of any list."""
