@@ -174,7 +174,8 @@ class People:
 
     def deleted(self, dice: random.Random) -> None:
         self._raw(
-            "UPDATE book_contact SET deleted_at = CASE WHEN deleted_at IS NULL THEN %s END WHERE id = ANY(%s)",
+            "UPDATE book_contact SET deleted_at = CASE WHEN deleted_at IS NULL THEN %s END"
+            " WHERE id = ANY(%s)",
             timezone.now(),
             self._some(dice, 0.01),
         )
