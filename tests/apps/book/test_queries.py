@@ -74,9 +74,7 @@ def test_search_finds_clients_and_contacts_by_the_beginnings_of_words(actor, kes
     assert [row.first_name for row in contacts_page(actor, ContactFilter(search=text)).rows] == ["Lucía"]
 
 
-@pytest.mark.parametrize(
-    "text", ["estrel", "kestrel dana", "oakline lucia", "lucia lucinda", "\\", "a:b & c"]
-)
+@pytest.mark.parametrize("text", ["strel", "kestrel dana", "oakline lucia", "lucia lucinda", "\\", "a:b & c"])
 def test_what_does_not_fit_is_not_found(actor, kestrel, text):
     if text == "\\":  # punctuation alone narrows nothing
         assert clients_page(actor, ClientFilter(search=text)).total == 2
@@ -223,9 +221,9 @@ def test_queries_do_not_grow_with_the_rows(actor, rows, django_assert_num_querie
         ClientAddress.objects.create(company=actor.company, client=client, city=f"Town {n}")
         ContactFactory(client=client, first_name="Dana", tag_ids=[tag.pk])
     contact_id = client.contacts.get().pk
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(8):  # three of them read what was typed
         assert len(clients_page(actor, ClientFilter(search="dana")).rows) == rows
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(6):
         assert len(contacts_page(actor, ContactFilter(search="dana")).rows) == rows
     with django_assert_num_queries(4):
         client_details(actor, client.pk)

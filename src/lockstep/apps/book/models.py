@@ -464,6 +464,23 @@ class HistoryEntry(models.Model):
         return f"{self.action} {self.subject_kind} {self.subject_id}"
 
 
+class SearchWord(models.Model):
+    """A word that something of the book is found by; written by triggers only, possibly more than once.
+
+    The table has one more column, `keys` (see migration 0007): what a mistyped
+    word would share with it.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
+    word = models.TextField(db_collation="C")
+
+    class Meta:
+        indexes = [models.Index(fields=["company", "word"], name="book_searchword_word")]
+
+    def __str__(self) -> str:
+        return f"search word {self.pk}"
+
+
 class Import(models.Model):
     """A file of contacts on its way into the book, and afterwards the record of what it did (B4).
 

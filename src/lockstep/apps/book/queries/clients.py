@@ -35,7 +35,10 @@ def clients_page(
     cursor: str | None = None,
     size: int = DEFAULT_SIZE,
 ) -> Page[ClientRow]:
-    """A page of the clients that fit, in five queries. An unknown `sort` counts as the default."""
+    """A page of the clients that fit, in five queries.
+
+    Reading a search takes up to four more. An unknown `sort` counts as the default.
+    """
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ClientFilter()
     clients = filtered_clients(actor, wanted)

@@ -34,7 +34,10 @@ def contacts_page(
     cursor: str | None = None,
     size: int = DEFAULT_SIZE,
 ) -> Page[ContactRow]:
-    """A page of the contacts that fit, in three queries. An unknown `sort` counts as the default."""
+    """A page of the contacts that fit, in three queries.
+
+    Reading a search takes up to four more. An unknown `sort` counts as the default.
+    """
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ContactFilter()
     contacts = filtered_contacts(actor, wanted)

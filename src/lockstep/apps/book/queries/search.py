@@ -1,4 +1,7 @@
-"""Search as people type: each word begins one of a name, number or address; accents and case don't matter.
+"""Search as people type: each word begins one of a name, number, address or tag, whatever accents and case.
+
+A word that nothing begins with is taken for those most like it (see
+`spelling`), and a telephone number is found however it is written.
 
 The words live in the columns `search` of clients and contacts (migration
 0002), with an index each. A search over both is a union of index look-ups,
@@ -11,11 +14,17 @@ somebody has typed on the way to a longer one.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
+from django.db import connection
 from django.db.models.expressions import RawSQL
 
 from lockstep.apps.accounts.models import Company
+from lockstep.apps.book.models import Tag
+from lockstep.apps.book.queries.spelling import respelled
 
 MAX_WORDS = 8
 MAX_SPLIT_WORDS = 4
@@ -44,47 +53,134 @@ def is_short(text: str) -> bool:
     return all(len(word) <= SHORT_WORD for word in _words(text))
 
 
-def clients_matching(company: Company, text: str, *, whole: bool = False) -> RawSQL:
-    """Ids of clients that fit themselves, or one of whose contacts fits, or both together."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is looked for: the words as a query takes them, and the tags that each of them may name."""
+
+    words: tuple[str, ...]
+    tag_ids: Mapping[tuple[Tag.Kind, str], tuple[int, ...]]
+    respelled: tuple[str, ...] = ()
+    """Words that nothing begins with, and that were taken for others."""
+
+    def condition(self, table: str, kind: Tag.Kind, words: Sequence[str]) -> tuple[str, list[object]]:
+        """SQL and its parameters: whether a row has all of `words`, each in its own or among its tags."""
+        plain = [word for word in words if not self.tag_ids.get((kind, word))]
+        parts, parameters = [], list[object]()
+        if plain:
+            parts.append(f"{table}search @@ lockstep_search_query(%s)")
+            parameters.append(" ".join(plain))
+        for word in words:
+            if ids := self.tag_ids.get((kind, word)):
+                parts.append(
+                    f"({table}search @@ lockstep_search_query(%s) OR {table}tag_ids && %s::bigint[])"
+                )
+                parameters += [word, list(ids)]
+        return " AND ".join(parts), parameters
+
+
+def terms_of(company: Company, text: str) -> Terms:
+    """Read what was typed; two queries, three with letters in it, four where a word is mistyped."""
     words = _words(text)
-    branches = [
-        ("SELECT id FROM book_client WHERE company_id = %s AND {own}", (words, [])),
-        (
-            "SELECT client_id FROM book_contact WHERE company_id = %s AND deleted_at IS NULL AND {own}",
-            (words, []),
-        ),
+    number = _phone(text)
+    if number:
+        words = [number]
+    folded, tags = _look_up(company, words)
+    missing = [
+        part
+        for word, parts in folded.items()
+        for part in parts
+        if "|" not in word and not any(tags.get((kind, word)) for kind in Tag.Kind)
     ]
-    for ours, theirs in _splits(words):
-        branches.append(
-            (
-                "SELECT k.client_id FROM book_contact k JOIN book_client c ON c.id = k.client_id"
-                " WHERE k.company_id = %s AND k.deleted_at IS NULL AND {k.own} AND {c.other}",
-                (ours, theirs),
-            )
+    instead = respelled(company.pk, missing)
+    read = []
+    for word in words:
+        parts = folded.get(word, ())
+        if "|" not in word and any(part in instead for part in parts):
+            read += ["|".join(instead.get(part, (part,))) for part in parts]
+        else:
+            read.append(word)
+    return Terms(tuple(read), tags, tuple(instead))
+
+
+def _phone(text: str) -> str:
+    """The digits of what can only be a telephone number written with blanks and signs; else ''."""
+    if not re.fullmatch(r"[\d\s()+./-]{6,30}", text.strip()):
+        return ""
+    digits = re.sub(r"\D", "", text)
+    return digits[-10:] if len(digits) >= 5 and re.search(r"\D", text.strip()) else ""
+
+
+def _look_up(
+    company: Company, words: Sequence[str]
+) -> tuple[dict[str, tuple[str, ...]], dict[tuple[Tag.Kind, str], tuple[int, ...]]]:
+    """By word: its folded parts; and by kind and word the tags that a word of theirs begins with."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT w, tsvector_to_array(lockstep_words(w)) FROM unnest(%s::text[]) AS w", [list(words)]
         )
-    return _union(company, text, branches, whole=whole)
+        folded = {word: tuple(parts) for word, parts in cursor.fetchall()}
+        cursor.execute(
+            """
+            SELECT t.kind, w, array_agg(t.id) FROM
+                (SELECT id, kind, lockstep_words(name) AS words FROM book_tag
+                    WHERE company_id = %s OFFSET 0) t, unnest(%s::text[]) AS w
+            WHERE t.words @@ lockstep_search_query(w) GROUP BY 1, 2
+            """,
+            [company.pk, list(words)],
+        )
+        tags = {(Tag.Kind(kind), word): tuple(ids) for kind, word, ids in cursor.fetchall()}
+    return folded, tags
+
+
+def clients_matching(company: Company, text: str, *, whole: bool = False) -> RawSQL:
+    """Ids of clients that fit themselves, or one of whose contacts fits, or both together.
+
+    `whole`: not cut off, however short the search.
+    """
+    terms = terms_of(company, text)
+    own, parameters = terms.condition("", Tag.Kind.CLIENT, terms.words)
+    branches = [(f"SELECT id FROM book_client WHERE company_id = %s AND {own}", parameters)]
+    own, parameters = terms.condition("", Tag.Kind.CONTACT, terms.words)
+    branches.append(
+        (
+            f"SELECT client_id FROM book_contact WHERE company_id = %s AND deleted_at IS NULL AND {own}",
+            parameters,
+        )
+    )
+    return _union(company, text, [*branches, *_shared(terms, "k.client_id", live=True)], whole=whole)
 
 
 def contacts_matching(company: Company, text: str, *, whole: bool = False) -> RawSQL:
-    """Ids of contacts that fit themselves, or whose client fits, or both together."""
-    words = _words(text)
-    branches = [
-        ("SELECT id FROM book_contact WHERE company_id = %s AND {own}", (words, [])),
+    """Ids of contacts that fit themselves, or whose client fits, or both together; `whole` as above."""
+    terms = terms_of(company, text)
+    own, parameters = terms.condition("", Tag.Kind.CONTACT, terms.words)
+    branches = [(f"SELECT id FROM book_contact WHERE company_id = %s AND {own}", parameters)]
+    own, parameters = terms.condition("c.", Tag.Kind.CLIENT, terms.words)
+    branches.append(
         (
             "SELECT k.id FROM book_contact k JOIN book_client c ON c.id = k.client_id"
-            " WHERE c.company_id = %s AND {c.own}",
-            (words, []),
-        ),
-    ]
-    for ours, theirs in _splits(words):
+            f" WHERE c.company_id = %s AND {own}",
+            parameters,
+        )
+    )
+    return _union(company, text, [*branches, *_shared(terms, "k.id", live=False)], whole=whole)
+
+
+def _shared(terms: Terms, picked: str, *, live: bool) -> list[tuple[str, list[object]]]:
+    """Branches in which some of the words fit the contact and the others its client."""
+    branches = []
+    for ours, theirs in _splits(list(terms.words)):
+        of_contact, some = terms.condition("k.", Tag.Kind.CONTACT, ours)
+        of_client, others = terms.condition("c.", Tag.Kind.CLIENT, theirs)
         branches.append(
             (
-                "SELECT k.id FROM book_contact k JOIN book_client c ON c.id = k.client_id"
-                " WHERE k.company_id = %s AND {k.own} AND {c.other}",
-                (ours, theirs),
+                f"SELECT {picked} FROM book_contact k JOIN book_client c ON c.id = k.client_id"
+                f" WHERE k.company_id = %s{' AND k.deleted_at IS NULL' if live else ''}"
+                f" AND {of_contact} AND {of_client}",
+                [*some, *others],
             )
         )
-    return _union(company, text, branches, whole=whole)
+    return branches
 
 
 def _splits(words: list[str]) -> list[tuple[list[str], list[str]]]:
@@ -100,20 +196,11 @@ def _splits(words: list[str]) -> list[tuple[list[str], list[str]]]:
 
 
 def _union(
-    company: Company, text: str, branches: list[tuple[str, tuple[list[str], list[str]]]], *, whole: bool
+    company: Company, text: str, branches: Sequence[tuple[str, list[object]]], *, whole: bool
 ) -> RawSQL:
-    parts: list[str] = []
-    parameters: list[object] = []
     limit = f" LIMIT {SHORT_LIMIT}" if is_short(text) and not whole else ""
-    for sql, (own, other) in branches:
-        filled = (
-            sql.replace("{own}", "search @@ lockstep_word_query(%s)")
-            .replace("{k.own}", "k.search @@ lockstep_word_query(%s)")
-            .replace("{c.own}", "c.search @@ lockstep_word_query(%s)")
-            .replace("{c.other}", "c.search @@ lockstep_word_query(%s)")
-        )
-        parts.append(f"({filled}{limit})")
-        parameters += [company.pk, " ".join(own)]
-        if "{c.other}" in sql:
-            parameters.append(" ".join(other))
-    return RawSQL(" UNION ".join(parts), parameters)  # noqa: S611  -- only words travel, as parameters
+    parameters: list[object] = []
+    for _, own in branches:
+        parameters += [company.pk, *own]
+    sql = " UNION ".join(f"({branch}{limit})" for branch, _ in branches)
+    return RawSQL(sql, parameters)  # noqa: S611  -- only words and ids travel, as parameters
