@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from dataclasses import dataclass, field
+from datetime import timedelta
 
+from allauth.usersessions.models import UserSession
 from django.utils import timezone
 
-from lockstep.apps.accounts.models import Seat
+from lockstep.apps.accounts.models import Invitation, Seat, SignIn
 from lockstep.apps.accounts.permissions import Role
 from lockstep.apps.book.models import (
     BulkChange,
@@ -92,6 +95,9 @@ class Part:
     contacts: list[Contact] = field(default_factory=list)
     deleted_contact: Contact = field(init=False)
     duplicate: Contact = field(init=False)
+    session: UserSession = field(init=False)
+    invitation: Invitation = field(init=False)
+    token: str = ""
     imports: list[Import] = field(default_factory=list)
     bulk: BulkChange = field(init=False)
     entry: HistoryEntry = field(init=False)
@@ -187,6 +193,7 @@ def add_part(seat: Seat, word: str, lists: Lists, window: Window) -> Part:
     part.deleted_client = ClientFactory(
         company=company, name=f"{word} deleted client", rep=seat.user, deleted_at=timezone.now()
     )
+    _sign_in(part, word)
     states = list(SyncState)
     for number in range(len(states) + 2):
         email = f"{word}{number}@{word}.example"
@@ -246,6 +253,27 @@ def add_part(seat: Seat, word: str, lists: Lists, window: Window) -> Part:
     for state in (Import.State.UPLOADED, Import.State.DONE):
         part.imports.append(_import(seat, word, state))
     return part
+
+
+def _sign_in(part: Part, word: str) -> None:
+    """What there is of a person: a session, entries of the sign-in log, and an invitation of theirs."""
+    seat, now = part.seat, timezone.now()
+    part.session = UserSession.objects.create(
+        user=seat.user, ip="192.0.2.7", user_agent=f"{word} browser", session_key=f"{word}-{seat.pk}"
+    )
+    SignIn.objects.create(
+        user=seat.user, kind=SignIn.Kind.SIGNED_IN, address="192.0.2.7", browser=f"{word} browser"
+    )
+    part.token = f"{word}-token-{seat.pk}"
+    part.invitation = Invitation.objects.create(
+        company=seat.company,
+        email=f"invited@{word}.example",
+        role=Role.SALES,
+        digest=hashlib.sha256(part.token.encode()).digest(),
+        invited_by=seat.user,
+        sent_at=now,
+        expires_at=now + timedelta(days=7),
+    )
 
 
 def _note(seat: Seat, kind: str, pk: int, word: str) -> None:

@@ -76,7 +76,7 @@ def test_other_apps_hear_of_a_new_company():
 def test_a_person_may_hold_seats_in_two_companies():
     first, second = SeatFactory().actor(), SeatFactory().actor()
     seat = add_user(first, email="Ana@Staff.internal", role=Role.SALES, first_name="Ana")
-    other = add_user(second, email="ana@staff.internal", role=Role.ADMIN, own_clients_only=True)
+    other = add_user(second, email="ana@staff.internal", role=Role.MANAGER, own_clients_only=True)
     assert seat.user == other.user
     assert not seat.user.has_usable_password()
     assert (seat.actor().company, other.actor().company) == (first.company, second.company)

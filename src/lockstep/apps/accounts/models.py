@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from lockstep.apps.accounts.permissions import ROLE_LABELS, ROLE_PERMISSIONS, Actor, Permission, Role
+from lockstep.apps.accounts.permissions import ROLE_LABELS, Actor, Permission, Role, permissions_of
+
+ROLE_CHOICES = [(role.value, label) for role, label in ROLE_LABELS.items()]
 
 
 class Company(models.Model):
     """One tenant: nothing of one company is ever visible to another (A2)."""
 
     name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    """An IANA name such as Europe/Berlin; '' is the installation's."""
+    default_country = models.CharField(max_length=100, blank=True, default="")
+    """What a new client's address begins with."""
+    default_role = models.CharField(max_length=16, choices=ROLE_CHOICES, default=Role.SALES)
+    """What an invitation begins with."""
+    require_second_factor = models.BooleanField(default=False)
+    role_permissions = models.JSONField(default=dict, blank=True)
+    """The roles that this company changed, by name, with the names of their permissions."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -24,6 +38,15 @@ class Company(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone that the company's dates are shown in."""
+        return ZoneInfo(self.time_zone or settings.TIME_ZONE)
+
+    def permissions_of(self, role: Role | str) -> frozenset[Permission]:
+        """What this role may do here."""
+        return permissions_of(Role(role), self.role_permissions)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -75,12 +98,12 @@ class Seat(models.Model):
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="seats")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="seats")
-    role = models.CharField(
-        max_length=16,
-        choices=[(role.value, label) for role, label in ROLE_LABELS.items()],
-        default=Role.SALES,
-    )
+    role = models.CharField(max_length=16, choices=ROLE_CHOICES, default=Role.SALES)
     own_clients_only = models.BooleanField(default=False)
+    deactivated_at = models.DateTimeField(null=True, blank=True)
+    """Since when the person is kept out of this company; their name stays on what they did."""
+    last_sign_in_at = models.DateTimeField(null=True, blank=True)
+    """When the person last came into this company."""
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -95,7 +118,7 @@ class Seat(models.Model):
         Who is limited to own clients manages no company, whatever the role:
         its settings list and count everybody's contacts.
         """
-        permissions = ROLE_PERMISSIONS[Role(self.role)]
+        permissions = self.company.permissions_of(self.role)
         if self.own_clients_only:
             permissions -= {Permission.MANAGE_COMPANY}
         return Actor(
@@ -104,3 +127,70 @@ class Seat(models.Model):
             permissions=permissions,
             own_clients_only=self.own_clients_only,
         )
+
+
+class Invitation(models.Model):
+    """A link, sent by mail, with which one person takes a seat once (A1).
+
+    Only a digest of the link's token is kept: who reads the database can't
+    join, and nobody but the address learns the link.
+    """
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=16, choices=ROLE_CHOICES)
+    own_clients_only = models.BooleanField(default=False)
+    digest = models.BinaryField(unique=True)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    """When a mail with the link last left; null where sending failed."""
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "company",
+                Lower("email"),
+                condition=Q(accepted_at=None, revoked_at=None),
+                name="accounts_invitation_open_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"invitation {self.pk}"
+
+
+class SignIn(models.Model):
+    """Something that happened to a person's way in: who, when, from where, and how it went."""
+
+    class Kind(models.TextChoices):
+        SIGNED_IN = "signed_in", "Signed in"
+        WRONG_PASSWORD = "wrong_password", "Wrong password"
+        WRONG_CODE = "wrong_code", "Wrong second factor"
+        HELD_BACK = "held_back", "Too many attempts, held back"
+        SIGNED_OUT = "signed_out", "Signed out"
+        OTHERS_ENDED = "others_ended", "Signed out elsewhere"
+        PASSWORD_CHANGED = "password_changed", "Password changed"
+        PASSWORD_RESET = "password_reset", "Password reset by mail"
+        FACTOR_ADDED = "factor_added", "Second factor added"
+        FACTOR_REMOVED = "factor_removed", "Second factor removed"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins", db_index=False)
+    at = models.DateTimeField(default=timezone.now)
+    kind = models.CharField(max_length=20, choices=Kind)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    """The network address that it came from."""
+    browser = models.CharField(max_length=200, blank=True, default="")
+    """The browser's own words about itself, cut."""
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["user", "-at", "-id"]),
+            models.Index(fields=["at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of user {self.user_id}"

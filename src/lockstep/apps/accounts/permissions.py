@@ -7,6 +7,7 @@ endpoints never decide permissions themselves.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,12 +56,46 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+"""What the roles are shipped with; a company may change it, see `permissions_of`."""
+
+PERMISSION_LABELS: dict[Permission, str] = {
+    Permission.VIEW_BOOK: "See clients and contacts",
+    Permission.EDIT_BOOK: "Add and change clients and contacts",
+    Permission.IMPORT_BOOK: "Import files",
+    Permission.EXPORT_BOOK: "Export and download lists",
+    Permission.DELETE_BOOK: "Delete and restore",
+    Permission.VIEW_SYNC: "See the Mailchimp sync",
+    Permission.MANAGE_COMPANY: "Manage users, billing, and company settings",
+}
+
+ALWAYS: dict[Role, frozenset[Permission]] = {
+    role: frozenset(Permission) if role is Role.ADMIN else frozenset({Permission.VIEW_BOOK}) for role in Role
+}
+"""What no company can take from a role: everybody sees the book, and an Admin, who could give back to
+themselves whatever was taken, always may do everything.
+"""
+
+
+def permissions_of(role: Role, changed: Mapping[str, Iterable[str]]) -> frozenset[Permission]:
+    """What the role may do in a company that has `changed` some roles; the others are as shipped.
+
+    Names that are no permission (any more) count for nothing. Pure.
+    """
+    if role.value not in changed:
+        return ROLE_PERMISSIONS[role]
+    known = {permission.value for permission in Permission}
+    return frozenset(Permission(name) for name in changed[role.value] if name in known) | ALWAYS[role]
+
+
 class NotPermitted(Exception):
     """The actor's role lacks the permission; the text is for the person."""
 
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
-        super().__init__(f"Your role does not include the permission “{permission.value.replace('_', ' ')}”.")
+        super().__init__(
+            f"Your role does not include the permission “{PERMISSION_LABELS[permission]}”. "
+            "An admin of your company can change it."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -445,6 +445,8 @@ class HistoryEntry(models.Model):
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     subject_kind = models.CharField(max_length=24)
     subject_id = models.BigIntegerField()
+    label = models.CharField(max_length=300, blank=True, default="", db_default="")
+    """The subject's name at that time, for the audit log: the thing itself may be gone by now."""
     action = models.CharField(max_length=40)
     changes = models.JSONField(default=dict)
     before = models.JSONField(null=True, blank=True)
@@ -458,6 +460,12 @@ class HistoryEntry(models.Model):
         indexes = [
             models.Index(fields=["company", "subject_kind", "subject_id", "-at"]),
             models.Index(fields=["bulk", "id"], condition=Q(bulk__isnull=False), name="book_history_by_bulk"),
+            # The audit log: settings and the sync, not the book, whose entries are a thousand times as many.
+            models.Index(
+                fields=["company", "-at", "-id"],
+                condition=~Q(subject_kind__in=("client", "contact")),
+                name="book_history_of_settings",
+            ),
         ]
 
     def __str__(self) -> str:

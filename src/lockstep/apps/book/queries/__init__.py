@@ -1,5 +1,6 @@
 """Nouns that read the book: scoped to what the actor may see, a constant number of queries each."""
 
+from lockstep.apps.book.queries.audit import SUBJECTS, AuditFilter, audit_page, audit_rows
 from lockstep.apps.book.queries.clients import CLIENT_SORTS, client_details, clients_in_full, clients_page
 from lockstep.apps.book.queries.contacts import (
     CONTACT_SORTS,
@@ -14,12 +15,16 @@ from lockstep.apps.book.queries.filters import (
     filtered_clients,
     filtered_contacts,
 )
-from lockstep.apps.book.queries.history import FIELD_LABELS, history_page
+from lockstep.apps.book.queries.history import (
+    FIELD_LABELS,
+    history_page,
+)
 from lockstep.apps.book.queries.imports import first_refusals, recent_imports
 from lockstep.apps.book.queries.lists import list_values, reps, reps_by_email, sidebar_counts, tags
 from lockstep.apps.book.queries.paging import Page
 from lockstep.apps.book.queries.rows import (
     Address,
+    AuditRow,
     ChoiceRow,
     ClientDetails,
     ClientRow,
@@ -34,7 +39,10 @@ __all__ = [
     "CLIENT_SORTS",
     "CONTACT_SORTS",
     "FIELD_LABELS",
+    "SUBJECTS",
     "Address",
+    "AuditFilter",
+    "AuditRow",
     "ChoiceRow",
     "ClientDetails",
     "ClientFilter",
@@ -46,6 +54,8 @@ __all__ = [
     "Named",
     "Page",
     "SidebarCounts",
+    "audit_page",
+    "audit_rows",
     "client_details",
     "clients_in_full",
     "clients_page",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from lockstep.apps.accounts.permissions import Actor, Permission
@@ -44,6 +45,17 @@ FIELD_LABELS = {
     "no_marketing_reason": "No Marketing reason",
     "contacts": "Contacts",
     "glyph": "Sign",
+    "order": "Order",
+    "role": "Role",
+    "own_clients_only": "Limited to own clients",
+    "time_zone": "Time zone",
+    "default_country": "Country of new clients",
+    "default_role": "Role of new users",
+    "require_second_factor": "Second factor required",
+    "new_status": "Status of new people",
+    "nightly_audit": "Read the audience every night",
+    "unsubscribe_sets_no_marketing": "Unsubscribed sets No Marketing",
+    "run": "Run",
     "import": "Import",
     "tags_added": "Tags added",
     "tags_removed": "Tags taken off",
@@ -106,15 +118,25 @@ def undo_permission(entry: HistoryEntry) -> Permission:
 def _row(entry: HistoryEntry) -> HistoryRow:
     return HistoryRow(
         at=entry.at,
-        who=entry.user.full_name if entry.user else "Lockstep",
+        who=who_did(entry),
         action=entry.action,
         id=entry.pk,
         undoable=undo_permission(entry) if entry.before is not None and entry.after is not None else None,
         undone_at=entry.undone_at,
         bulk_id=entry.bulk_id,
         is_merge=entry.bulk is not None and entry.bulk.kind == BulkChange.Kind.MERGE,
-        changes=tuple(
-            (FIELD_LABELS.get(field, field.replace("_", " ").capitalize()), old, new)
-            for field, (old, new) in entry.changes.items()
-        ),
+        changes=changes_in_words(entry.changes),
     )
+
+
+def who_did(entry: HistoryEntry) -> str:
+    return entry.user.full_name if entry.user else "Lockstep"
+
+
+def changes_in_words(changes: Mapping[str, object]) -> tuple[tuple[str, str, str], ...]:
+    """Field, old, new; what was not a change but is worth telling has no old."""
+    words = []
+    for field, value in changes.items():
+        old, new = value if isinstance(value, list) and len(value) == 2 else ("", str(value))
+        words.append((FIELD_LABELS.get(field, field.replace("_", " ").capitalize()), old, new))
+    return tuple(words)

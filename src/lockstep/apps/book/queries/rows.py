@@ -196,3 +196,16 @@ class HistoryRow:
     """The bulk change that it is a part of."""
     is_merge: bool = False
     """Undone only as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """A line of the audit log: `subject` says what kind of thing, `label` which one."""
+
+    at: datetime.datetime
+    who: str
+    subject: str
+    label: str
+    action: str
+    changes: tuple[tuple[str, str, str], ...]
+    """(what, old, new), as people read them."""

@@ -38,7 +38,7 @@ from lockstep.apps.book.services.list_values import (
 )
 from lockstep.apps.book.services.merging import merge_clients, merge_contacts
 from lockstep.apps.book.services.no_marketing import flag_no_marketing
-from lockstep.apps.book.services.tags import delete_tag, ensure_tags, merge_tags, rename_tag
+from lockstep.apps.book.services.tags import add_tag, delete_tag, ensure_tags, merge_tags, rename_tag
 from lockstep.apps.book.services.upserts import Upserted, upsert_client, upsert_contact
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Upserted",
     "add_list_value",
     "add_starting_values",
+    "add_tag",
     "advance_bulk",
     "contacts_csv",
     "delete_client",

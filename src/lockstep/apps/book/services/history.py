@@ -48,8 +48,9 @@ def record(
     raw: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None,
     bulk: BulkChange | None = None,
     at: datetime.datetime,
+    label: str = "",
 ) -> HistoryEntry:
-    """Add one entry; the caller's transaction holds it.
+    """Add one entry; the caller's transaction holds it. `label` names the subject where it has no page.
 
     `raw` is (before, after) of the columns that differ, see `services.raw`;
     with it the change can be undone.
@@ -61,6 +62,7 @@ def record(
         at=at,
         subject_kind=subject,
         subject_id=subject_id,
+        label=label[:300],
         action=action,
         changes=dict(changes or {}),
         before=None if before is None else dict(before),

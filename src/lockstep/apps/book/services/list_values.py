@@ -146,7 +146,18 @@ def reorder_list_values(actor: Actor, *, kind: ListValue.Kind, value_ids: Sequen
     rest = [value for value in values if value.pk not in set(value_ids)]
     for position, value in enumerate([*chosen, *rest], start=1):
         value.position = position
+    if [value.pk for value in values] == [value.pk for value in [*chosen, *rest]]:
+        return
     ListValue.objects.bulk_update(values, ["position"])
+    history.record(
+        actor,
+        subject=kind,
+        subject_id=chosen[0].pk,
+        label="",
+        action="put in order",
+        changes={"order": [", ".join(v.name for v in values), ", ".join(v.name for v in [*chosen, *rest])]},
+        at=timezone.now(),
+    )
 
 
 @transaction.atomic
@@ -210,5 +221,11 @@ def _check_glyph(kind: ListValue.Kind, glyph: str) -> None:
 
 def _record(actor: Actor, value: ListValue, action: str, changes: dict[str, list[str]]) -> None:
     history.record(
-        actor, subject=value.kind, subject_id=value.pk, action=action, changes=changes, at=timezone.now()
+        actor,
+        subject=value.kind,
+        subject_id=value.pk,
+        label=value.name,
+        action=action,
+        changes=changes,
+        at=timezone.now(),
     )

@@ -49,6 +49,23 @@ def ensure_tags(company: Company, kind: Tag.Kind, names: Iterable[str]) -> list[
 
 
 @transaction.atomic
+def add_tag(actor: Actor, *, kind: Tag.Kind, name: str) -> Tag:
+    """Make a tag before anybody has it. A name that is there already raises `Invalid`."""
+    actor.require(Permission.MANAGE_COMPANY)
+    check = FieldCheck()
+    names = check.tags([name], "name")
+    if not names:
+        check.complain("name", "Give the tag a name.")
+    check.finish()
+    if named(Tag.objects.filter(company=actor.company, kind=kind), names[0]).exists():
+        raise Invalid({"name": f"There is a tag “{names[0]}” already."})
+    [tag_id] = ensure_tags(actor.company, kind, names)
+    tag = _tag(actor, tag_id)
+    _record(actor, tag, "created", {"name": ["", tag.name]})
+    return tag
+
+
+@transaction.atomic
 def rename_tag(actor: Actor, *, tag_id: int, name: str) -> Tag:
     """Rename a tag; a name that another one has raises `Invalid` (merge them instead)."""
     actor.require(Permission.MANAGE_COMPANY)
@@ -118,5 +135,11 @@ def _tag(actor: Actor, tag_id: int) -> Tag:
 
 def _record(actor: Actor, tag: Tag, action: str, changes: dict[str, list[str]]) -> None:
     history.record(
-        actor, subject=f"{tag.kind}_tag", subject_id=tag.pk, action=action, changes=changes, at=timezone.now()
+        actor,
+        subject=f"{tag.kind}_tag",
+        subject_id=tag.pk,
+        label=tag.name,
+        action=action,
+        changes=changes,
+        at=timezone.now(),
     )

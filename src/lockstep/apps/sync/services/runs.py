@@ -235,6 +235,7 @@ def _note(actor: Actor, connection: Connection, action: str, **changes: object) 
         user=actor.user,
         subject_kind="connection",
         subject_id=connection.pk,
+        label=connection.list_name,
         action=action,
         changes=changes,
     )
