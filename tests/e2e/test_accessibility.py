@@ -113,6 +113,10 @@ def at_work(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[
         *(f"{sync}?tab={tab}" for tab in ("synced", "pending", "failed", "archived", "unsubscribed")),
         *(f"{sync}?tab=failed&list=1", f"{sync}/history", f"{sync}/history/{run.pk}"),
         *(f"{settings_of}/profile", f"{settings_of}/mailchimp/"),
+        *(f"{settings_of}/sign-in", f"{settings_of}/company", f"{settings_of}/roles"),
+        *(f"{settings_of}/users", f"{settings_of}/users/{seat.pk}", f"{settings_of}/users/invite"),
+        *(f"{settings_of}/sign-ins", f"{settings_of}/audit"),
+        *(f"{settings_of}/lists/statuses", f"{settings_of}/lists/contact-tags"),
     ]
     return session_of(seat).cookies[settings.SESSION_COOKIE_NAME].value, pages
 

@@ -56,10 +56,11 @@ OPEN = {
     "account_reset_password_from_key_done",
     "mfa_authenticate",
     "mailchimp-webhook",
+    "invitation",
 }
 
-#: Lead to the same id without the slash, where it is decided; they look at nothing.
-FORWARDS = {"clients/%(client_id)s/", "contacts/%(contact_id)s/"}
+#: Lead elsewhere, where it is decided; they look at nothing.
+FORWARDS = {"clients/%(client_id)s/", "contacts/%(contact_id)s/", "accounts/2fa/", "accounts/sessions/"}
 
 #: Cookies that hold chance alone.
 TOKENS = {settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME}
@@ -92,10 +93,15 @@ def samples(part: Part, lists: Lists, window: Window, *, deleted: bool = False) 
         "token_id": window.token.pk,
         "connection_id": (window.off if deleted else window.on).pk,
         "run_id": window.runs["waiting"].pk,
-        "value_id": lists.status.pk,
+        "value_id": (lists.contact_tag if deleted else lists.status).pk,
         "tag_id": (lists.client_tag if deleted else lists.contact_tag).pk,
         "seat_id": part.seat.pk,
         "user_id": part.seat.user_id,
+        "session_id": part.session.pk,
+        "invitation_id": part.invitation.pk,
+        # theirs opens theirs to whoever holds the link, so what is tried is one that opens nothing
+        "token": "not-a-token",
+        "kind": "contact-tags" if deleted else "statuses",
         "reason": "fits",
         "secret": "not-the-secret",
         # of allauth, about no row of ours

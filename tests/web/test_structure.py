@@ -9,11 +9,12 @@ from html.parser import HTMLParser
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
-from tests.factories import ClientFactory, ContactFactory, ListValueFactory, SeatFactory
+from tests.factories import ClientFactory, ContactFactory, ListValueFactory, SeatFactory, TagFactory
 
 from lockstep.apps.accounts.models import Seat
 from lockstep.apps.book.models import Import
 from lockstep.apps.book.services.imports import run_import
+from lockstep.web.lists.kinds import KINDS
 
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _REFERENCES = (
@@ -153,6 +154,10 @@ def test_every_page(browser_of: Callable[[Seat], Browser]) -> None:
     contact = ContactFactory(client=client, no_marketing=True)
     ContactFactory(client=client, email="")
     deleted = ContactFactory(client=client)
+    colleague = SeatFactory(company=seat.company)
+    TagFactory(company=seat.company)
+    ListValueFactory(company=seat.company, retired=True)
+    browser.post("/settings/users/invite", {"email": "new@x.example", "role": "sales"})
     browser.post(f"/contacts/{deleted.pk}/delete")
     pages = {"empty book": empty}
     addresses = [
@@ -162,6 +167,11 @@ def test_every_page(browser_of: Callable[[Seat], Browser]) -> None:
         *(f"/contacts/{contact.pk}{tab}" for tab in ("", "/marketing", "/history", "/edit")),
         *(f"/contacts/{deleted.pk}", "/styleguide", "/settings/profile", "/nothing-here", "/import"),
         *("/accounts/password/change/", "/accounts/2fa/", "/accounts/logout/"),
+        *(f"/settings/{page}" for page in ("sign-in", "company", "roles", "users", "users/invite")),
+        *(f"/settings/{page}" for page in ("sign-ins", "audit", f"users/{colleague.pk}")),
+        *(f"/settings/lists/{kind}" for kind in KINDS),
+        *(f"/settings/lists/statuses/{status.pk}/{page}" for page in ("edit", "merge")),
+        *("/accounts/2fa/totp/activate/", "/accounts/2fa/webauthn/"),
     ]
     for address in addresses:
         pages[address] = browser.get(address, follow=True).text
@@ -192,7 +202,7 @@ def test_every_fragment_closes_what_it_opens(browser_of: Callable[[Seat], Browse
         f"/contacts/{contact.pk}/row",
         f"/contacts/{contact.pk}/edit?in=row",
         f"/contacts/{contact.pk}/edit?in=dialog",
-        "/pulse",
+        *("/pulse", "/settings/sign-ins", "/settings/audit", "/settings/lists/statuses"),
     ):
         html = browser.get(address, headers={"HX-Request": "true"}).text
         assert "<html" not in html, address

@@ -59,8 +59,8 @@ def _template(entry: URLPattern | URLResolver) -> tuple[str, tuple[str, ...]]:
     return template, tuple(wanted)
 
 
-#: Tables that any visit may write: who is signed in, and jobs that wait for a worker.
-PASSING = ("django_session",)
+#: Tables that any visit may write: who is signed in and where, and how often somebody tried.
+PASSING = ("django_session", "usersessions_usersession", "accounts_cache")
 
 
 def rows() -> set[tuple[str, str]]:

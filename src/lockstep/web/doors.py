@@ -21,12 +21,15 @@ from django.http import (
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from lockstep.apps.accounts import errors as accounts
 from lockstep.apps.accounts.models import Company, Seat
 from lockstep.apps.accounts.permissions import Actor, NotPermitted, Permission
+from lockstep.apps.accounts.queries import with_second_factor
 from lockstep.apps.book.errors import NotFound
 
 __all__ = ["AskedRequest", "answer", "current_seat", "door", "go", "seats_of"]
@@ -47,13 +50,14 @@ class AskedRequest(HttpRequest):
 
 
 def seats_of(request: HttpRequest) -> list[Seat]:
-    """The seats of who is signed in, oldest first; read once a request."""
+    """The seats that are open to who is signed in, oldest first; read once a request."""
     kept: list[Seat] | None = getattr(request, "_seats", None)
     if kept is None:
         user = getattr(request, "user", None)
         kept = []
         if user is not None and user.is_authenticated:
-            kept = list(Seat.objects.filter(user=user).select_related("company", "user").order_by("id"))
+            open_to = Seat.objects.filter(user=user, deactivated_at=None).select_related("company", "user")
+            kept = list(with_second_factor(open_to).order_by("id"))
         request._seats = kept  # type: ignore[attr-defined]  # kept with the request, as Django does
     return kept
 
@@ -66,14 +70,20 @@ def current_seat(request: HttpRequest) -> Seat | None:
 
 
 def door(
-    permission: Permission, *, nav: str = "", methods: Collection[str] = ("GET",)
+    permission: Permission,
+    *,
+    nav: str = "",
+    methods: Collection[str] = ("GET",),
+    second_factor: bool = True,
 ) -> Callable[[Callable[Concatenate[AskedRequest, P], HttpResponseBase]], Callable[..., HttpResponseBase]]:
     """Let in who is signed in, has a seat and holds the permission; `nav` is the part of the sidebar.
 
     Without a session the answer leads to sign-in and back; a person without a
     seat or permission gets 403; what the company does not have is 404, whether
     it exists elsewhere or not. `methods` are those that the view takes
-    (HEAD comes with GET).
+    (HEAD comes with GET). Where the company requires a second factor and the
+    person has none yet, the answer leads to where one is added, unless
+    `second_factor` is False. Dates are shown in the company's time zone.
     """
 
     def wrap(
@@ -87,16 +97,20 @@ def door(
                 return _to_sign_in(request)
             seat = current_seat(request)
             if seat is None:
-                return refused(request, "You have no seat in any company here. Ask an admin to invite you.")
+                return refused(request, "You have no seat in any company here. Ask an admin to let you in.")
             asked = cast(AskedRequest, request)
             asked.seat, asked.company, asked.actor, asked.nav = seat, seat.company, seat.actor(), nav
-            try:
-                asked.actor.require(permission)
-                return view(asked, *args, **kwargs)
-            except NotPermitted as error:
-                return refused(request, str(error))
-            except NotFound as error:
-                raise Http404(str(error)) from error
+            lacks_factor = seat.company.require_second_factor and not seat.has_second_factor  # type: ignore[attr-defined]  # annotated
+            if second_factor and lacks_factor:
+                return go(request, reverse("account:security"))
+            with timezone.override(seat.company.zone):
+                try:
+                    asked.actor.require(permission)
+                    return view(asked, *args, **kwargs)
+                except NotPermitted as error:
+                    return refused(request, str(error))
+                except (NotFound, accounts.NotFound) as error:
+                    raise Http404(str(error)) from error
 
         return behind_door
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 
 from lockstep.apps.accounts.permissions import ROLE_LABELS, Permission, Role
-from lockstep.apps.accounts.services.people import rename_user
+from lockstep.apps.accounts.services import note_arrival, rename_user
 from lockstep.web.account.forms import ProfileForm
 from lockstep.web.doors import COMPANY_IN_SESSION, AskedRequest, answer, door, go, seats_of
 
@@ -30,10 +31,12 @@ def profile(request: AskedRequest) -> HttpResponse:
     return answer(request, "settings/profile.html", {"form": form, "role": role}, status=status)
 
 
-@door(Permission.VIEW_BOOK, methods=("POST",))
+@door(Permission.VIEW_BOOK, methods=("POST",), second_factor=False)
 def choose_company(request: AskedRequest) -> HttpResponse:
     """Look at another of one's own companies from now on; any other id changes nothing."""
     wanted = request.POST.get("company", "")
-    if any(str(seat.company_id) == wanted for seat in seats_of(request)):
-        request.session[COMPANY_IN_SESSION] = int(wanted)
+    seat = next((seat for seat in seats_of(request) if str(seat.company_id) == wanted), None)
+    if seat is not None:
+        request.session[COMPANY_IN_SESSION] = seat.company_id
+        note_arrival(seat, at=timezone.now())
     return go(request, "/")

@@ -23,6 +23,7 @@ from lockstep.apps.accounts.models import Company
 from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.reports.queries import views_of
 from lockstep.web import wording
+from lockstep.web.account.browsers import browser_name
 from lockstep.web.icons import icon_paths
 from lockstep.web.states import StateLook, look_of
 
@@ -168,6 +169,12 @@ def noun(value: int, one: str) -> str:
 @register.filter
 def flagged_label(count: int) -> str:
     return f"{wording.number(count)} flagged No Marketing"
+
+
+@register.filter
+def browser(user_agent: str) -> str:
+    """“Firefox on Windows” out of what a browser says about itself."""
+    return browser_name(user_agent)
 
 
 @register.filter
