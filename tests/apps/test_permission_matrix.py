@@ -296,6 +296,7 @@ ASK_NOBODY = {
     "accounts.forget_old_sign_ins": "a timer",
     "accounts.note_arrival": "the page of sign-in, about the person themselves",
     "accounts.note_sign_in": "the page of sign-in, about the person themselves",
+    "accounts.remove_second_factor_everywhere": "the command line",
     "accounts.rename_user": "changes only who calls it, by their own page",
     "accounts.create_company": "the command line, before there is anybody",
     "accounts.create_first_company": "the command line and the first start",

@@ -48,6 +48,7 @@ COMMANDS = (
     Command("worker", "do the sync work", f"{_HERE}.worker"),
     Command("sandbox", "serve a practice Mailchimp", "lockstep.sandbox.command", "main"),
     Command("migrate", "bring the database up to date", f"{_HERE}.migrate"),
+    Command("company", "list or add companies, help somebody back in", "lockstep.cli.companies"),
     Command("import", "load clients and contacts from a file", "lockstep.cli.import_book"),
     Command("test", "install what the tests need and run all of them", f"{_HERE}.test"),
     Command(

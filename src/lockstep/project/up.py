@@ -219,6 +219,8 @@ def _welcome(
             ("Practice Mailchimp", f"http://{_HOST}:{plan.sandbox_port}"),
             ("  its API key", kept["SANDBOX_API_KEY"]),
         ]
+    if not environment.get("LOCKSTEP_MAIL_URL"):
+        rows += [("Mails", f"written as files into {plan.data / 'mail'}")]
     rows += [("Data and logs", str(plan.data)), ("Stop", "Ctrl-C")]
     return "\nLockstep is running.\n\n" + "\n".join(f"  {name:<20}{value}" for name, value in rows) + "\n"
 

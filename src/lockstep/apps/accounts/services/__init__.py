@@ -22,6 +22,7 @@ from lockstep.apps.accounts.services.seats import (
     deactivate_seat,
     reactivate_seat,
     remove_second_factor,
+    remove_second_factor_everywhere,
 )
 from lockstep.apps.accounts.services.sign_ins import forget_old_sign_ins, note_arrival, note_sign_in
 
@@ -41,6 +42,7 @@ __all__ = [
     "note_sign_in",
     "reactivate_seat",
     "remove_second_factor",
+    "remove_second_factor_everywhere",
     "rename_user",
     "resend_invitation",
     "revoke_invitation",

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from lockstep.apps.accounts.errors import NotFound, Refused
-from lockstep.apps.accounts.models import Company, Seat, SignIn
+from lockstep.apps.accounts.models import Company, Seat, SignIn, User
 from lockstep.apps.accounts.permissions import ROLE_LABELS, Actor, Permission, Role
 from lockstep.apps.accounts.services.noting import changed, note, yes_no
 from lockstep.apps.accounts.services.roles import check_not_above
@@ -106,6 +106,18 @@ def remove_second_factor(actor: Actor, *, seat_id: int) -> int:
     if removed:
         note_sign_in(seat.user, SignIn.Kind.FACTOR_REMOVED, at=now)
         _note(actor, seat, "second factor removed", now)
+    return removed
+
+
+@transaction.atomic
+def remove_second_factor_everywhere(user: User) -> int:
+    """For the command line: the same for somebody of whatever companies, all of which are told. How many."""
+    now = timezone.now()
+    removed, _ = Authenticator.objects.filter(user=user).delete()
+    if removed:
+        note_sign_in(user, SignIn.Kind.FACTOR_REMOVED, at=now)
+        for seat in Seat.objects.filter(user=user).select_related("user", "company"):
+            _note(Actor.lockstep(seat.company), seat, "second factor removed", now)
     return removed
 
 

@@ -28,6 +28,7 @@ SUBJECTS: Mapping[str, str] = {
     "contact_tag": "Contact tag",
     "mailchimp_account": "Mailchimp account",
     "connection": "Mailchimp sync",
+    "token": "API token",
 }
 """What the audit log tells of, by the names that history keeps."""
 

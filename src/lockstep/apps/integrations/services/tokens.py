@@ -111,7 +111,9 @@ def grant(secret: str, now: datetime) -> Grant | None:
     if token is None:
         return None
     seat = (
-        Seat.objects.filter(company_id=token.company_id, user_id=token.user_id, user__is_active=True)
+        Seat.objects.filter(
+            company_id=token.company_id, user_id=token.user_id, user__is_active=True, deactivated_at=None
+        )
         .select_related("company", "user")
         .first()
     )
