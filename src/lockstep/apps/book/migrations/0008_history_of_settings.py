@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_people"),
-        ("book", "0006_twins"),
+        ("book", "0007_search_words"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
