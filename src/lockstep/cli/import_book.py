@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockstep.cli.choosing import add_company_option, company_named
 from lockstep.cli.failure import Failure
 from lockstep.cli.surroundings import set_up_django, use_installation
 
 if TYPE_CHECKING:
-    from lockstep.apps.accounts.models import Company
     from lockstep.apps.book.services.imports import Progress
 
 __all__ = ["run"]
@@ -26,9 +26,7 @@ def run(arguments: Sequence[str]) -> int:
         "Loading the same file again changes nothing.",
     )
     parser.add_argument("file", type=Path, help="the .csv or .xlsx file")
-    parser.add_argument(
-        "--company", metavar="NAME", help="the company's name or number (needed where there are several)"
-    )
+    add_company_option(parser)
     parser.add_argument("--dry-run", action="store_true", help="tell what would happen, and save nothing")
     parser.add_argument(
         "--on-match",
@@ -57,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
     from lockstep.apps.book.errors import BookError
     from lockstep.apps.book.services.imports import refused_rows_csv, run_import, start_import
 
-    actor = Actor.lockstep(_company(options.company))
+    actor = Actor.lockstep(company_named(options.company))
     begun = time.monotonic()
     try:
         with options.file.open("rb") as file:
@@ -91,23 +89,6 @@ def run(arguments: Sequence[str]) -> int:
         print(f"{_counted(refused, 'row')} refused; mend and load {target}")
     print(f"{time.monotonic() - begun:.1f} s")
     return 1 if refused else 0
-
-
-def _company(wanted: str | None) -> "Company":
-    """The company that is meant; never a guess among several, since a file in the wrong one is a leak."""
-    from lockstep.apps.accounts.models import Company
-
-    companies = list(Company.objects.order_by("id"))
-    if wanted is not None:
-        companies = [one for one in companies if wanted.casefold() in {str(one.pk), one.name.casefold()}]
-        if not companies:
-            raise Failure(f"there is no such company: {wanted}.")
-    if len(companies) == 1:
-        return companies[0]
-    if not companies:
-        raise Failure("there is no company yet; start Lockstep once (lockstep up).")
-    names = ", ".join(f"{one.pk} ({one.name})" for one in companies)
-    raise Failure(f"there are several companies; name one with --company: {names}.")
 
 
 def _counted(number: int, what: str) -> str:

@@ -50,6 +50,9 @@ COMMANDS = (
     Command("migrate", "bring the database up to date", f"{_HERE}.migrate"),
     Command("company", "list or add companies, help somebody back in", "lockstep.cli.companies"),
     Command("import", "load clients and contacts from a file", "lockstep.cli.import_book"),
+    Command("status", "tell how every sync stands", "lockstep.cli.sync_status", "status"),
+    Command("why", "tell why somebody is, or is not, in Mailchimp", "lockstep.cli.sync_status", "why"),
+    Command("sync", "start, stop, refresh or retry a sync", "lockstep.cli.sync_work"),
     Command("test", "install what the tests need and run all of them", f"{_HERE}.test"),
     Command(
         "simulate", "play random histories against the sync and check its promises", "lockstep.cli.simulate"
