@@ -204,6 +204,7 @@ VERBS: dict[str, tuple[frozenset[Role], Call]] = {
         lambda a, h: book.merge_contacts(a, keep_id=h.contact.pk, other_ids=[h.part.contacts[1].pk]),
     ),
     "book.contacts_csv": (EXPORTERS, lambda a, h: book.contacts_csv(a)),
+    "book.contacts_xlsx": (EXPORTERS, lambda a, h: book.contacts_xlsx(a)),
     "book.add_list_value": (
         ADMINS,
         lambda a, h: book.add_list_value(a, kind=ListValue.Kind.INDUSTRY, name="Mining"),
@@ -410,6 +411,7 @@ def test_verbs_know_nothing_of_another_company(db: None) -> None:
         "book.save_client",
         "book.upsert_client",
         "book.contacts_csv",
+        "book.contacts_xlsx",
         "book.add_list_value",
         "reports.save_view",
         "reports.report_csv",

@@ -197,7 +197,7 @@ class TestClientsList:
 
         add()
         browser.get(address)
-        cost = 34 if address == "/clients" else 23
+        cost = 35 if address == "/clients" else 24
         with django_assert_num_queries(cost):
             browser.get(address)
         for _ in range(2):

@@ -11,7 +11,7 @@ from lockstep.apps.accounts.services import create_company
 from lockstep.apps.book.models import Client, Contact, Tag
 from lockstep.apps.book.queries import ContactFilter
 from lockstep.apps.book.sample import load_sample
-from lockstep.apps.book.services import contacts_csv, save_client
+from lockstep.apps.book.services import contacts_csv, contacts_xlsx, save_client
 from lockstep.apps.book.services.imports import run_import, start_import
 
 pytestmark = pytest.mark.django_db
@@ -75,20 +75,24 @@ def book_of(company):
     return contacts, clients
 
 
-def test_a_book_survives_the_way_out_and_back_in(django_assert_max_num_queries):
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_book_survives_the_way_out_and_back_in(kind, django_assert_max_num_queries):
     first = SeatFactory(company=create_company(name="Northbeam"))
     second = SeatFactory(company=create_company(name="Northbeam"), user=first.user)
     load_sample(first.company, clients=60, contacts=600)
     for seat in first.company.seats.exclude(pk=first.pk):
         SeatFactory(company=second.company, user=seat.user)
     with django_assert_max_num_queries(8):
-        data = "".join(contacts_csv(first.actor())).encode()
-    parent = run_import(start_import(second.actor(), io.BytesIO(data), "book.csv", queue=False).pk)
+        if kind == "csv":
+            data = "".join(contacts_csv(first.actor())).encode()
+        else:
+            data = b"".join(contacts_xlsx(first.actor()))
+    parent = run_import(start_import(second.actor(), io.BytesIO(data), f"book.{kind}", queue=False).pk)
     assert (parent.error, parent.counts["refused_rows"], parent.counts["merged_rows"]) == ("", 0, 0)
     out, back = book_of(first.company), book_of(second.company)
     assert [out[0] - back[0], back[0] - out[0]] == [set(), set()]
     assert [out[1] - back[1], back[1] - out[1]] == [set(), set()]
-    again = run_import(start_import(first.actor(), io.BytesIO(data), "book.csv", queue=False).pk)
+    again = run_import(start_import(first.actor(), io.BytesIO(data), f"book.{kind}", queue=False).pk)
     assert again.counts["unchanged_contacts"] == 600
     assert again.counts["changed_clients"] == 0
 

@@ -79,7 +79,7 @@ def _views(request: AskedRequest, statuses: Sequence[ChoiceRow]) -> list[dict[st
     me = str(request.seat.user_id)
     stars = [status for status in statuses if status.glyph == ListValue.Glyph.STAR]
     mine = clients_page(request.actor, ClientFilter(rep_ids=[request.seat.user_id]), size=1)
-    asked = {name for name, value in request.GET.items() if value and name not in {"sort", "page"}}
+    asked = {name for name, value in request.GET.items() if value and name not in {"sort", "page", "view"}}
     status, rep = request.GET.getlist("status"), request.GET.getlist("rep")
     views: list[dict[str, object]] = [
         {"label": "All", "address": "?", "here": not asked},

@@ -19,6 +19,7 @@ from lockstep.apps.book.queries import (
 )
 from lockstep.apps.book.services import (
     contacts_csv,
+    contacts_xlsx,
     delete_contact,
     restore_contact,
     save_contact,
@@ -31,7 +32,7 @@ from lockstep.web.book.narrowing import contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import standings
 from lockstep.web.doors import AskedRequest, answer, door, go
-from lockstep.web.streams import csv_file
+from lockstep.web.streams import csv_file, xlsx_file
 
 __all__ = [
     "bring_back_contact",
@@ -41,6 +42,7 @@ __all__ = [
     "contact_row",
     "edit_contact",
     "export_contacts",
+    "export_contacts_xlsx",
     "mark_no_marketing",
     "new_contact",
     "of_contact",
@@ -70,6 +72,12 @@ def contact_list(request: AskedRequest) -> HttpResponse:
 def export_contacts(request: AskedRequest) -> StreamingHttpResponse:
     """The contacts that the list's search and filters leave, as a file that an import takes back."""
     return csv_file(request, contacts_csv(request.actor, contact_filter(request.GET)), "contacts.csv")
+
+
+@door(Permission.EXPORT_BOOK)
+def export_contacts_xlsx(request: AskedRequest) -> StreamingHttpResponse:
+    """The same as a workbook, which an import takes back as well."""
+    return xlsx_file(request, contacts_xlsx(request.actor, contact_filter(request.GET)), "contacts.xlsx")
 
 
 def of_contact(request: AskedRequest, contact_id: int, tab: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ urlpatterns = [
     path("contacts/<int:contact_id>/", RedirectView.as_view(pattern_name="book:contact", permanent=True)),
     path("contacts", contacts.contact_list, name="contacts"),
     path("contacts.csv", contacts.export_contacts, name="export_contacts"),
+    path("contacts.xlsx", contacts.export_contacts_xlsx, name="export_contacts_xlsx"),
     path("contacts/<int:contact_id>", contacts.contact_page, name="contact"),
     path("contacts/<int:contact_id>/marketing", marketing.contact_marketing, name="contact_marketing"),
     path("contacts/<int:contact_id>/sync-instead", marketing.sync_instead, name="sync_instead"),

@@ -27,7 +27,7 @@ from lockstep.apps.book.services.contacts import (
     set_contact_active,
     set_no_marketing,
 )
-from lockstep.apps.book.services.exports import contacts_csv
+from lockstep.apps.book.services.exports import contacts_csv, contacts_xlsx
 from lockstep.apps.book.services.list_values import (
     add_list_value,
     add_starting_values,
@@ -54,6 +54,7 @@ __all__ = [
     "add_tag",
     "advance_bulk",
     "contacts_csv",
+    "contacts_xlsx",
     "delete_client",
     "delete_contact",
     "delete_tag",

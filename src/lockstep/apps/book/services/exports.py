@@ -1,4 +1,4 @@
-"""Writes contacts as CSV: every column that an import reads, so a book can go out and come back (B4)."""
+"""Writes contacts as CSV or XLSX: every column that an import reads, so that the book comes back the same."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lockstep.apps.book.queries.scope import clients_of
 from lockstep.apps.book.services.imports.columns import COLUMNS
 from lockstep.apps.book.services.imports.formulas import safe_cell
 from lockstep.apps.book.services.imports.refused import Line
+from lockstep.apps.book.services.spreadsheets import xlsx
 
 BATCH = 2_000
 """Contacts fetched at a time. Batches go by id: no cursor stays open while somebody downloads slowly."""
@@ -32,19 +33,30 @@ def contacts_csv(actor: Actor, wanted: ContactFilter | None = None) -> Iterator[
     return _lines(actor, wanted or ContactFilter())
 
 
+def contacts_xlsx(actor: Actor, wanted: ContactFilter | None = None) -> Iterator[bytes]:
+    """The same as a workbook whose cells are all text, streamed. Raises `NotPermitted` at once."""
+    actor.require(Permission.EXPORT_BOOK)
+    return xlsx([column.label for column in COLUMNS], _rows(actor, wanted or ContactFilter()))
+
+
 def _lines(actor: Actor, wanted: ContactFilter) -> Iterator[str]:
     line = Line()
     writer = csv.writer(line)
     writer.writerow([column.label for column in COLUMNS])
     yield "\ufeff" + line.text
+    for row in _rows(actor, wanted):
+        writer.writerow([safe_cell(cell) for cell in row])
+        yield line.text
+
+
+def _rows(actor: Actor, wanted: ContactFilter) -> Iterator[list[str]]:
     tags = dict(Tag.objects.filter(company=actor.company).values_list("id", "name"))
     batches = [_contact_batches(actor, wanted)]
     if wanted.is_empty:
         batches.append(_client_batches(actor))
     for batch in batches:
         for cells in batch:
-            writer.writerow([safe_cell(_text(cells.get(column.key, ""), tags)) for column in COLUMNS])
-            yield line.text
+            yield [_text(cells.get(column.key, ""), tags) for column in COLUMNS]
 
 
 def _text(value: object, tags: dict[int, str]) -> str:
