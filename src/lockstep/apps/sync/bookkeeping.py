@@ -256,6 +256,11 @@ def note_waiting(run_id: int, now: datetime, error: AudienceUnavailable) -> None
     SyncRun.objects.filter(pk=run_id).update(waiting_until=now + timedelta(seconds=error.retry_after))
 
 
+def note_calls(run_id: int, in_flight: int, width: int, slowed: bool) -> None:
+    """How busy the account's gate is, for the page that shows the run."""
+    SyncRun.objects.filter(pk=run_id).update(in_flight=in_flight, gate_width=width, slowed=slowed)
+
+
 def note_unavailable(connection_id: int, now: datetime, error: AudienceUnavailable) -> None:
     Connection.objects.filter(pk=connection_id).update(
         unavailable_until=now + timedelta(seconds=error.retry_after)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from django.db.models import F
+from django.db.models import Case, F, When
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from lockstep.apps.connections.models import Connection
@@ -389,5 +390,12 @@ def record_looks(
 
 
 def count(run_id: int, **numbers: int) -> None:
-    """Add to a run's counters."""
-    SyncRun.objects.filter(pk=run_id).update(**{name: F(name) + number for name, number in numbers.items()})
+    """Add to a run's counters.
+
+    A contact that changed while the bulk ran is gone through twice: what is done never exceeds the
+    whole that pages show it beside.
+    """
+    more = {name: F(name) + number for name, number in numbers.items()}
+    if "done" in more:
+        more["done"] = Case(When(total__gt=0, then=Least(more["done"], F("total"))), default=more["done"])
+    SyncRun.objects.filter(pk=run_id).update(**more)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,6 +33,10 @@ from lockstep.core.planner import Policy
 from lockstep.core.ports import Audience, Clock
 from lockstep.core.undoing import UndoAudience, Undoing
 from lockstep.mailchimp.api import MailchimpAPI
+from lockstep.mailchimp.throttle import GateState
+
+TELL_EVERY = 1.0
+"""Seconds between two notes of how busy the gate is: pages look as often."""
 
 log = logging.getLogger("lockstep.sync")
 
@@ -43,6 +48,8 @@ class Account(Protocol):
     def api(self) -> MailchimpAPI: ...
 
     def audience(self, connection: Connection) -> UndoAudience: ...
+
+    def gate_state(self) -> GateState: ...
 
     async def ensure_fields(self, connection: Connection) -> None:
         """Create our missing fields, set labels back (S5). Raises the core's errors."""
@@ -124,7 +131,8 @@ class ConnectionRunner:
         try:
             while True:
                 try:
-                    await self._steps(run, connection, store, engine)
+                    async with self._telling(run.pk):
+                        await self._steps(run, connection, store, engine)
                     break
                 except AudienceUnavailable as error:
                     await self.database.run(bookkeeping.note_waiting, run.pk, self.clock.now(), error)
@@ -147,6 +155,29 @@ class ConnectionRunner:
                 self.clock.now(),
             )
             log.exception("run failed", extra={"run": run.pk, "connection": connection.pk})
+
+    @asynccontextmanager
+    async def _telling(self, run_id: int) -> AsyncIterator[None]:
+        """Note beside the work how busy the account's gate is: calls under way, slowed down or not."""
+
+        async def tell() -> None:
+            told = None
+            while True:
+                gate = self.account.gate_state()
+                now = (gate.in_flight, gate.width, gate.slowed)
+                if now != told:
+                    await self.database.run(bookkeeping.note_calls, run_id, *now)
+                    told = now
+                await self.clock.sleep(TELL_EVERY)
+
+        telling = asyncio.ensure_future(tell())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            await asyncio.gather(
+                telling, return_exceptions=True
+            )  # a note that failed is no failure of the run
 
     async def _steps(
         self, run: SyncRun, connection: Connection, store: PostgresStore, engine: Engine
