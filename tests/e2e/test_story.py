@@ -155,7 +155,12 @@ def preview(page: Page) -> None:
 
 
 def start_and_watch(page: Page) -> None:
-    page.get_by_role("complementary", name="Who is synced").get_by_role("button", name="Start Sync").click()
+    who = page.get_by_role("complementary", name="Who is synced")
+    # More than a thousand: the number has to be typed.
+    who.get_by_role("button", name="Start Sync").click()
+    expect(page.get_by_text(f"type {FITS:,} to go on")).to_be_visible()
+    who.get_by_label(f"Type {FITS:,} to start").fill(str(FITS))
+    who.get_by_role("button", name="Start Sync").click()
     expect(page.get_by_role("heading", name="Mailchimp sync")).to_be_visible()
     expect(page.get_by_role("navigation", name="Outcomes")).to_be_visible(timeout=LONG)
 

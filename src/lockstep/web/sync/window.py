@@ -91,6 +91,9 @@ def window(request: AskedRequest, connection_id: int) -> HttpResponse:
     connection = find(request, connection_id)
     progress = run_progress(connection)
     context = _head(request, connection) | {"progress": progress}
+    if request.htmx and "outcomes" in request.GET:
+        tab = _state(request.GET.get("tab", "")) or SyncState.SYNCED
+        return answer(request, "sync/window.html", context | {"tab": tab.value}, fragment="outcomes")
     limited = rep_of(request) is not None
     if progress is not None and progress.run.kind != SyncRun.Kind.PREVIEW and not limited:
         context |= run_card(connection, progress)
