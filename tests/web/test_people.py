@@ -377,6 +377,18 @@ def test_the_company_page_saves_and_complains(browser_of: BrowserOf):
     assert browser.post("/settings/company", right | {"time_zone": "Mars"}).status_code == 422
 
 
+def test_a_new_client_begins_with_the_companys_country(browser_of: BrowserOf):
+    page = browser_of(SeatFactory(company=CompanyFactory(default_country="Freedonia"))).get("/clients/new")
+    assert 'value="Freedonia"' in page.content.decode()
+
+
+def test_an_invitation_begins_with_the_companys_role(browser_of: BrowserOf):
+    page = browser_of(SeatFactory(company=CompanyFactory(default_role="limited"))).get(
+        "/settings/users/invite"
+    )
+    assert '<option value="limited" selected>' in page.content.decode()
+
+
 # --- the audit log ----------------------------------------------------------------------------------
 
 

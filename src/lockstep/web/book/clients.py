@@ -172,7 +172,8 @@ def client_activity(request: AskedRequest, client_id: int) -> HttpResponse:
 @door(Permission.EDIT_BOOK, nav="clients", methods=("GET", "POST"))
 def new_client(request: AskedRequest) -> HttpResponse:
     if request.method == "GET":
-        form = ClientForm(request.actor, initial={"name": request.GET.get("name", ""), "active": True})
+        begun = {"name": request.GET.get("name", ""), "country": request.company.default_country}
+        form = ClientForm(request.actor, initial=begun | {"active": True})
         return answer(request, "book/client_form.html", {"form": form})
     form = ClientForm(request.actor, data=request.POST)
     if form.is_valid():
