@@ -21,6 +21,7 @@ from lockstep.apps.book.services import add_starting_values
 from lockstep.apps.book.services.imports import run_import
 from lockstep.apps.sync import services
 from lockstep.sandbox.testing import SandboxServer, serve
+from tests.apps.campaigns.world import CampaignWorld
 from tests.factories import ClientFactory, ContactFactory, SeatFactory
 from tests.scenarios.world import SyncWorld
 
@@ -94,6 +95,11 @@ def at_work(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[
     services.start_preview(world.actor, world.connection)
     world.work()
     run = world.start()
+    mailed = CampaignWorld(world)
+    mailed.send("Holiday gifts", machine=0.5)
+    mailed.hours(30)
+    mailed.read()
+    campaign = mailed.campaign(mailed.sent[0]).pk
     client = contacts["Synced"].client_id
     sync, settings_of = f"/sync/{world.connection.pk}", "/settings"
     pages = [
@@ -117,6 +123,8 @@ def at_work(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[
         *(f"{settings_of}/users", f"{settings_of}/users/{seat.pk}", f"{settings_of}/users/invite"),
         *(f"{settings_of}/sign-ins", f"{settings_of}/audit"),
         *(f"{settings_of}/lists/statuses", f"{settings_of}/lists/contact-tags"),
+        *("/campaigns/?sent=all", "/campaigns/clients?sent=all", "/campaigns/quiet", "/campaigns/settings"),
+        *(f"/campaigns/{campaign}", f"/campaigns/{campaign}/contacts?reaction=sent"),
     ]
     return session_of(seat).cookies[settings.SESSION_COOKIE_NAME].value, pages
 

@@ -24,6 +24,17 @@ from lockstep.apps.book.models import (
     Tag,
 )
 from lockstep.apps.book.services.imports import upload_import
+from lockstep.apps.campaigns.models import (
+    Campaign,
+    Link,
+    Person,
+    Reaction,
+    Reading,
+    Recipient,
+    Unsubscribe,
+)
+from lockstep.apps.campaigns.moments import seconds_at
+from lockstep.apps.campaigns.reading.counting import count_campaign, count_clients, count_people
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.secrets import seal
 from lockstep.apps.integrations.models import AccessToken
@@ -82,6 +93,7 @@ class Window:
     runs: dict[str, SyncRun]
     secret: str
     token: AccessToken
+    campaign: Campaign
 
 
 @dataclass
@@ -165,7 +177,7 @@ def add_window(seat: Seat, word: str) -> Window:
         digest=word.encode(),
         scopes=["book:read"],
     )
-    return Window(on, off, runs, secret, token)
+    return Window(on, off, runs, secret, token, add_campaign(seat, on, word))
 
 
 def add_part(seat: Seat, word: str, lists: Lists, window: Window) -> Part:
@@ -252,6 +264,7 @@ def add_part(seat: Seat, word: str, lists: Lists, window: Window) -> Part:
     )
     for state in (Import.State.UPLOADED, Import.State.DONE):
         part.imports.append(_import(seat, word, state))
+    _mail(part, window, word)
     return part
 
 
@@ -328,6 +341,41 @@ def _remember(contact: Contact, window: Window, state: SyncState, word: str) -> 
         text=f"{word} plan",
     )
     Mark.objects.create(connection=window.on, contact_id=contact.pk)
+
+
+def add_campaign(seat: Seat, connection: Connection, word: str) -> Campaign:
+    """A campaign that was read to its end, with nobody in it yet."""
+    now = timezone.now()
+    campaign = Campaign.objects.create(
+        company=seat.company,
+        connection=connection,
+        mailchimp_id=f"{word}campaign",
+        title=f"{word} campaign",
+        subject=f"{word} subject",
+        send_time=now - timedelta(hours=3),
+        reported={"sent": 100},
+    )
+    Reading.objects.create(campaign=campaign, connection=connection, first_read_at=now, read_at=now)
+    Link.objects.create(campaign=campaign, number=0, url=f"https://{word}.example/offer")
+    return campaign
+
+
+def _mail(part: Part, window: Window, word: str) -> None:
+    """Everybody of the part got the window's campaign, opened it, clicked, and left."""
+    campaign, at = window.campaign, seconds_at(window.campaign.send_time) + 60
+    for contact in [*part.contacts, part.deleted_contact]:
+        person = Person.objects.create(
+            connection=campaign.connection,
+            member_hash=hashlib.md5(f"{word}{contact.pk}".encode(), usedforsecurity=False).digest(),
+            contact=contact,
+        )
+        Recipient.objects.create(campaign=campaign, person=person)
+        for what in (1, 2, 16):
+            Reaction.objects.create(campaign=campaign, person=person, what=what, at=at, source=contact.pk)
+        Unsubscribe.objects.create(campaign=campaign, person=person, at=at, reason=f"{word} reason")
+        count_people(campaign.pk, [person.pk])
+    count_campaign(campaign.pk)
+    count_clients(campaign)
 
 
 def _import(seat: Seat, word: str, state: Import.State) -> Import:

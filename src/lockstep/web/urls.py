@@ -18,4 +18,5 @@ urlpatterns = [
     path("settings/mailchimp/", include("lockstep.web.mailchimp.urls")),
     path("", include("lockstep.web.report.urls")),
     path("sync/", include("lockstep.web.sync.urls")),
+    path("campaigns/", include("lockstep.web.campaigns.urls")),
 ]

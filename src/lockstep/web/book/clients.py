@@ -24,6 +24,7 @@ from lockstep.apps.book.queries import (
     sidebar_counts,
 )
 from lockstep.apps.book.services import delete_client, restore_client, save_client
+from lockstep.apps.campaigns.queries import client_activity as client_activity_in_campaigns
 from lockstep.core.member import Reason
 from lockstep.web.book.bulk import asked_fields
 from lockstep.web.book.forms import ClientForm, take_complaints
@@ -166,6 +167,8 @@ def client_activity(request: AskedRequest, client_id: int) -> HttpResponse:
         request.actor, subject="client", subject_id=client_id, cursor=request.GET.get("page")
     )
     context = {"client": client, "tab": "activity", "history": history}
+    if request.actor.may(Permission.VIEW_SYNC):
+        context["campaigns"] = client_activity_in_campaigns(request.actor, client_id)
     return answer(request, "book/client_activity.html", context)
 
 

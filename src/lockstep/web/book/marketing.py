@@ -11,12 +11,14 @@ from django.urls import reverse
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.models import Contact
 from lockstep.apps.book.queries import ContactDetails
+from lockstep.apps.campaigns.queries import activity_stamp, contact_activity
 from lockstep.apps.sync.queries import ContactSync, contact_sync
 from lockstep.apps.sync.services import SyncRefused, choose_duplicate, retry, unchoose_duplicate
 from lockstep.core.member import Reason, SyncState
 from lockstep.core.outcome import RefusalKind
 from lockstep.web.book.contacts import of_contact
 from lockstep.web.book.rivals import contact_of, rival_in
+from lockstep.web.campaigns.plots import times_of_contact
 from lockstep.web.doors import AskedRequest, answer, door, go
 from lockstep.web.failures import FAILURES, FailureWords
 
@@ -108,6 +110,12 @@ def contact_marketing(request: AskedRequest, contact_id: int) -> HttpResponse:
     marketing = marketing_of(request.actor, contact_of(request.actor, contact_id))
     context["marketing"] = marketing
     if marketing is not None:
+        activity = contact_activity(request.actor, contact_id)
+        context |= {
+            "activity": activity,
+            "stamp": activity_stamp(request.actor, contact_id),
+            "plot": times_of_contact(activity.campaigns),
+        }
         context["standing"] = marketing.standing
         context["only_differences"] = request.GET.get("show") == "differences"
     return answer(request, "book/contact_marketing.html", context)
