@@ -234,8 +234,8 @@ class TestClientPages:
         assert 'aria-current="page">Profile' in page
 
     def test_contacts_tab_and_its_rows(self, browser: Browser, seat: Seat) -> None:
-        contact = ContactFactory(company=seat.company, no_marketing=True)
-        other = ContactFactory(company=seat.company)
+        contact = ContactFactory(company=seat.company, last_name="Marten", no_marketing=True)
+        other = ContactFactory(company=seat.company, last_name="Weasel")
         address = reverse("book:client_contacts", args=[contact.client_id])
         page = browser.get(address).text
         assert contact.last_name in page
@@ -477,3 +477,39 @@ class TestSampleAndExport:
         assert taken < 1_000
         rest = [chunk async for chunk in content]
         assert (first + b"".join(rest)).count(b"\n") == 2_000
+
+
+class TestAddressesAndQuickAdd:
+    def test_several_addresses_one_primary(self, browser: Browser, seat: Seat) -> None:
+        client = ClientFactory(company=seat.company, name="Kestrel")
+        edit = reverse("book:edit_client", args=[client.pk])
+        data = {"name": "Kestrel", "line1": "1 First", "further": "2", "further0-line1": "2 Second"}
+        browser.post(edit, {**data, "further0-name": "Warehouse", "further1-line1": ""})
+        held = list(client.addresses.order_by("-is_primary", "id").values_list("name", "line1", "is_primary"))
+        assert held == [("", "1 First", True), ("Warehouse", "2 Second", False)]
+        page = browser.get(reverse("book:client", args=[client.pk])).text
+        assert "Warehouse" in page
+        assert "2 Second" in page
+        form = browser.get(edit).text
+        assert 'name="further" value="2"' in form
+        assert 'value="2 Second"' in form
+        browser.post(edit, {**data, "further0-first": "on"})
+        assert client.addresses.get(is_primary=True).line1 == "2 Second"
+        browser.post(edit, {"name": "Kestrel", "line1": "2 Second", "further": "1"})
+        assert client.addresses.count() == 1
+
+    def test_contacts_are_added_one_after_the_other(self, browser: Browser, seat: Seat) -> None:
+        client = ClientFactory(company=seat.company)
+        tab = reverse("book:client_contacts", args=[client.pk])
+        address = reverse("book:quick_contact", args=[client.pk])
+        assert address in browser.get(tab).text
+        answer = browser.post(address, {"first_name": "Ann", "email": "ann@x.example"}, headers=HTMX)
+        assert answer.headers["HX-Trigger"] == "contact-added"
+        assert "autofocus" in answer.text
+        assert 'value="Ann"' not in answer.text
+        assert client.contacts.get().email == "ann@x.example"
+        wrong = browser.post(address, {"first_name": "Bob", "email": "bob@@x"}, headers=HTMX)
+        assert wrong.status_code == 422
+        assert 'value="Bob"' in wrong.text
+        assert browser.post(address, {"first_name": "Carl"}).url == tab
+        assert client.contacts.count() == 2

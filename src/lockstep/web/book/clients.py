@@ -13,6 +13,7 @@ from lockstep.apps.book.errors import Invalid
 from lockstep.apps.book.models import ListValue
 from lockstep.apps.book.queries import (
     ChoiceRow,
+    ClientDetails,
     ClientFilter,
     ContactFilter,
     ContactRow,
@@ -27,7 +28,7 @@ from lockstep.apps.book.services import delete_client, restore_client, save_clie
 from lockstep.apps.campaigns.queries import client_activity as client_activity_in_campaigns
 from lockstep.core.member import Reason
 from lockstep.web.book.bulk import asked_fields
-from lockstep.web.book.forms import ClientForm, take_complaints
+from lockstep.web.book.forms import ClientForm, QuickContactForm, take_complaints
 from lockstep.web.book.narrowing import client_chips, client_filter, contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import figures_of, main_marks, standings
@@ -147,8 +148,13 @@ def client_contacts(request: AskedRequest, client_id: int) -> HttpResponse:
         "filters": contact_chips(request.actor, request.GET, counts=False, of_client=True),
         "in_client": True,
         "shared": _shared(request, page.rows, marks),
+        "quick": QuickContactForm(auto_id="quick_%s") if _may_add(request, client) else None,
     }
     return answer(request, "book/client_contacts.html", context, fragment="rows")
+
+
+def _may_add(request: AskedRequest, client: ClientDetails) -> bool:
+    return request.actor.may(Permission.EDIT_BOOK) and client.deleted_at is None and not request.htmx
 
 
 def _shared(request: AskedRequest, rows: Sequence[ContactRow], marks: Mapping[int, str]) -> dict[str, object]:

@@ -27,7 +27,7 @@ from lockstep.apps.book.services import (
 )
 from lockstep.core.member import Reason
 from lockstep.web.book.bulk import asked_fields
-from lockstep.web.book.forms import ContactForm, take_complaints
+from lockstep.web.book.forms import ContactForm, QuickContactForm, take_complaints
 from lockstep.web.book.narrowing import contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import standings
@@ -46,6 +46,7 @@ __all__ = [
     "mark_no_marketing",
     "new_contact",
     "of_contact",
+    "quick_contact",
     "remove_contact",
 ]
 
@@ -127,6 +128,35 @@ def new_contact(request: AskedRequest, client_id: int) -> HttpResponse:
             return go(request, reverse("book:client_contacts", args=[client_id]))
     context = {"form": form, "client": client}
     return answer(request, "book/contact_form.html", context, fragment="form", status=422)
+
+
+@door(Permission.EDIT_BOOK, nav="clients", methods=("POST",))
+def quick_contact(request: AskedRequest, client_id: int) -> HttpResponse:
+    """Add a contact from the line above the client's contacts; for htmx an empty line again."""
+    client = client_details(request.actor, client_id)
+    form = QuickContactForm(request.POST, auto_id="quick_%s")
+    if form.is_valid():
+        try:
+            contact = save_contact(request.actor, client_id=client_id, **form.cleaned_data)
+        except Invalid as error:
+            take_complaints(form, error)
+        else:
+            messages.success(request, f"{contact.full_name or contact.email} is in the book.")
+            if not request.htmx:
+                return go(request, reverse("book:client_contacts", args=[client_id]))
+            form = QuickContactForm(auto_id="quick_%s")
+            form.fields["first_name"].widget.attrs["autofocus"] = True
+            response = answer(
+                request, "book/quick_contact.html", {"form": form, "client": client}, fragment="quick"
+            )
+            response["HX-Trigger"] = "contact-added"
+            return response
+    if not request.htmx:
+        full = ContactForm(request.actor, data=request.POST)
+        context = {"form": full, "client": client}
+        return answer(request, "book/contact_form.html", context, status=422)
+    context = {"form": form, "client": client}
+    return answer(request, "book/quick_contact.html", context, fragment="quick", status=422)
 
 
 @door(Permission.VIEW_BOOK, nav="clients")

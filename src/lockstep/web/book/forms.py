@@ -19,10 +19,10 @@ from lockstep.apps.book.queries import (
     reps,
     tags,
 )
-from lockstep.apps.book.services import ClientValues, ContactValues
+from lockstep.apps.book.services import AddressValues, ClientValues, ContactValues
 from lockstep.web.book.tags_field import TagsField
 
-__all__ = ["ClientForm", "ContactForm", "take_complaints"]
+__all__ = ["ClientForm", "ContactForm", "QuickContactForm", "take_complaints"]
 
 ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
 
@@ -69,7 +69,21 @@ class _AddressForm(forms.Form):
         return any(self[name].value() or self[name].errors for name in ADDRESS)
 
 
+class FurtherAddressForm(_AddressForm):
+    """An address beside the primary one; emptied, it goes."""
+
+    name = _text("What it is", 100)
+    first = forms.BooleanField(label="Make it the primary address", required=False)
+
+    field_order = ("name", *ADDRESS, "first")
+
+    @property
+    def is_filled(self) -> bool:
+        return any(self[name].value() for name in ADDRESS)
+
+
 class ClientForm(_AddressForm):
+    address_name = _text("What the address is", 100)
     name = forms.CharField(
         label="Name", max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
@@ -109,6 +123,7 @@ class ClientForm(_AddressForm):
         field.suggest([tag.name for tag in tags(actor, Tag.Kind.CLIENT, counts=False)])
         if actor.own_clients_only:
             del self.fields["rep_id"]
+        self.further = _further_addresses(client, data)
 
     def _offer(self, name: str, values: Iterable[ChoiceRow], held: Named | None) -> None:
         field = self.fields[name]
@@ -128,11 +143,41 @@ class ClientForm(_AddressForm):
             "website": data["website"],
             "notes": data["notes"],
             "active": data["active"],
-            "address": {name: data[name] for name in ADDRESS},  # type: ignore[typeddict-item]  # the six keys
+            "addresses": self._addresses(),
         }
         if "rep_id" in data:
             values["rep_id"] = _id(data["rep_id"])
         return values
+
+    def is_valid(self) -> bool:
+        every = [form.is_valid() for form in self.further]
+        return super().is_valid() and all(every)
+
+    def _addresses(self) -> list[AddressValues]:
+        """All of them, the primary one first."""
+        data = self.cleaned_data
+        primary = {"name": data["address_name"], **{name: data[name] for name in ADDRESS}}
+        further = [dict(form.cleaned_data) for form in self.further]
+        firsts = [address for address in further if address.pop("first")]
+        rest = [address for address in further if address not in firsts]
+        return [*firsts, primary, *rest]  # type: ignore[list-item]  # the keys of an address
+
+
+#: Further addresses that a form is ever read for; what a client can have is the service's to say.
+MOST_FURTHER = 60
+
+
+def _further_addresses(client: ClientDetails | None, data: Any) -> list[FurtherAddressForm]:
+    """Those there are and an empty one; with `data` as many as were sent."""
+    if data is not None:
+        sent = str(data.get("further", "0"))
+        count = min(int(sent), MOST_FURTHER) if sent.isascii() and sent.isdigit() and len(sent) < 4 else 0
+        return [FurtherAddressForm(data, prefix=f"further{n}") for n in range(count)]
+    held = client.more_addresses if client else ()
+    initial = [{name: getattr(address, name) for name in ("name", *ADDRESS)} for address in held]
+    return [
+        FurtherAddressForm(initial=values, prefix=f"further{n}") for n, values in enumerate([*initial, {}])
+    ]
 
 
 class ContactForm(_AddressForm):
@@ -195,6 +240,15 @@ class ContactForm(_AddressForm):
         return data  # type: ignore[return-value]  # the fields are named as the service's arguments
 
 
+class QuickContactForm(forms.Form):
+    """The little that one knows of somebody just met."""
+
+    first_name = _text("First name", 100)
+    last_name = _text("Last name", 100)
+    email = _text("E-mail", 320, inputmode="email")
+    position = _text("Position")
+
+
 def _client_initial(client: ClientDetails) -> dict[str, Any]:
     return {
         "name": client.name,
@@ -207,6 +261,7 @@ def _client_initial(client: ClientDetails) -> dict[str, Any]:
         "website": client.website,
         "notes": client.notes,
         "active": client.active,
+        "address_name": client.address.name,
         **{name: getattr(client.address, name) for name in ADDRESS},
     }
 

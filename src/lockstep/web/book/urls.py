@@ -23,6 +23,7 @@ urlpatterns = [
     path("clients/<int:client_id>", clients.client_profile, name="client"),
     path("clients/<int:client_id>/contacts", clients.client_contacts, name="client_contacts"),
     path("clients/<int:client_id>/contacts/new", contacts.new_contact, name="new_contact"),
+    path("clients/<int:client_id>/contacts/add", contacts.quick_contact, name="quick_contact"),
     path("clients/<int:client_id>/activity", clients.client_activity, name="client_activity"),
     path("clients/<int:client_id>/edit", clients.edit_client, name="edit_client"),
     path("clients/<int:client_id>/nested", clients.nested_contacts, name="nested_contacts"),

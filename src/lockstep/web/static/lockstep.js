@@ -43,6 +43,18 @@
       e.preventDefault();
       links[Math.max(0, Math.min(links.length - 1, at + step))].focus();
     }
+    if (typing || e.target.closest("dialog[open]")) return;
+    // of the row that has the focus: x chooses it, e edits it; on a page of one thing, e edits that
+    const row = document.activeElement.closest?.("main .table tr");
+    const press = (found) => {
+      if (!found) return;
+      e.preventDefault();
+      found.click();
+    };
+    if (e.key === "x") press(row?.querySelector("input[name=pick]"));
+    else if (e.key === "e") press((row ?? document).querySelector("[data-edit]"));
+    else if (e.key === "n") press(document.querySelector("main [data-new]"));
+    else if (e.key === "?") document.getElementById("keys")?.showModal();
   });
 
   document.addEventListener("click", (e) => {

@@ -34,7 +34,7 @@ from lockstep.apps.book.services.clients import restore_client
 from lockstep.apps.book.services.raw import READABLE, TABLES, json_of_differing
 from lockstep.apps.book.services.tags import ensure_tags
 
-SLICE = 5_000
+SLICE = 2_000
 """Rows changed in one transaction."""
 
 KEPT_SKIPS = 200
