@@ -167,6 +167,21 @@ def under_way(transactional_db: None, practice_mailchimp: SandboxServer) -> tupl
 
 
 @pytest.fixture
+def undoing(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[str, list[str]]:
+    """A session, and the pages of a stopped sync of which a run is about to be undone."""
+    world = SyncWorld(practice_mailchimp)
+    fill(world)
+    seat = SeatFactory(company=world.company)
+    run = world.start()
+    world.stop()
+    services.undo_run(world.actor, run)
+    undo = world.work()
+    sync = f"/sync/{world.connection.pk}"
+    pages = [sync, f"{sync}/history/{undo.pk}", f"{sync}/history/{run.pk}?rows=refused"]
+    return session_of(seat).cookies[settings.SESSION_COOKIE_NAME].value, pages
+
+
+@pytest.fixture
 def newcomer(transactional_db: None) -> tuple[str, list[str]]:
     """A session of a company with an empty book and no Mailchimp, and the pages that it begins with."""
     seat = SeatFactory()
@@ -233,6 +248,10 @@ def test_before_the_start(
 
 def test_while_it_syncs(live_server: LiveServer, chromium: Path, under_way: tuple[str, list[str]]) -> None:
     check(live_server, chromium, *under_way)
+
+
+def test_an_undo(live_server: LiveServer, chromium: Path, undoing: tuple[str, list[str]]) -> None:
+    check(live_server, chromium, *undoing)
 
 
 def test_the_first_steps(live_server: LiveServer, chromium: Path, newcomer: tuple[str, list[str]]) -> None:

@@ -425,6 +425,24 @@ def test_pages_follow_each_other_without_a_gap(
     assert [row.contact_id for row in back.rows] == seen[1]
 
 
+def test_the_counts_move_by_themselves_and_a_stop_shows(
+    admin: Seat, browser_of: BrowserOf, link: Connection
+) -> None:
+    """An open page asks again; once the sync is no longer what the page says, the whole page comes anew."""
+    browser, ask = browser_of(admin), window(link, "?tab=synced&outcomes=on")
+    assert 'hx-trigger="every 5s"' in browser.get(window(link)).text
+    record(link, SyncState.UNSUBSCRIBED)
+    counts = browser.get(ask, headers=HTMX)
+    assert "1 unsubscribed" in counts.text
+    assert "<table" not in counts.text
+    Connection.objects.update(mode=Connection.Mode.STOPPING)
+    assert browser.get(ask, headers=HTMX)["HX-Refresh"] == "true"
+    waits = window(link, "?outcomes=stopping")
+    assert "HX-Refresh" not in browser.get(waits, headers=HTMX)
+    run_of(link, SyncRun.State.SYNCING, kind=SyncRun.Kind.STOP)
+    assert browser.get(waits, headers=HTMX)["HX-Refresh"] == "true"
+
+
 def test_a_large_start_asks_for_its_number(
     admin: Seat, browser_of: BrowserOf, link: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,10 @@ def window(request: AskedRequest, connection_id: int) -> HttpResponse:
     progress = run_progress(connection)
     context = _head(request, connection) | {"progress": progress}
     if request.htmx and "outcomes" in request.GET:
+        stopping = connection.mode == Connection.Mode.STOPPING and progress is not None
+        if stopping or request.GET["outcomes"] != connection.mode:
+            # Stopped, started, or at the run that turns members Inactive: the whole page is another one.
+            return HttpResponseClientRefresh()
         tab = _state(request.GET.get("tab", "")) or SyncState.SYNCED
         return answer(request, "sync/window.html", context | {"tab": tab.value}, fragment="outcomes")
     limited = rep_of(request) is not None
