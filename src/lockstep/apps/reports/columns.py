@@ -18,6 +18,10 @@ class Line:
     """The client's primary one."""
     standing: str
     """Of `filters.STANDINGS`."""
+    department: str
+    status: str
+    industry: str
+    rep: str
     client_tags: tuple[str, ...]
     contact_tags: tuple[str, ...]
 
@@ -62,9 +66,9 @@ COLUMNS: dict[str, Column] = {
         Column("name", "Name", lambda line: line.contact.full_name or line.contact.email),
         Column("client", "Client", lambda line: line.contact.client.name),
         Column("email", "E-mail", lambda line: line.contact.email),
-        Column("department", "Department", lambda line: _name(line.contact.department)),
+        Column("department", "Department", lambda line: line.department),
         Column("state", "State", lambda line: line.place("state")),
-        Column("industry", "Industry", lambda line: _name(line.contact.client.industry)),
+        Column("industry", "Industry", lambda line: line.industry),
         Column("sync", "Sync", lambda line: STANDING_WORDS[line.standing]),
         Column("first_name", "First name", lambda line: line.contact.first_name),
         Column("last_name", "Last name", lambda line: line.contact.last_name),
@@ -72,10 +76,8 @@ COLUMNS: dict[str, Column] = {
         Column("phone", "Phone", lambda line: line.contact.phone),
         Column("extension", "Extension", lambda line: line.contact.extension),
         Column("cell", "Cell", lambda line: line.contact.cell),
-        Column("status", "Client status", lambda line: _name(line.contact.client.status)),
-        Column(
-            "rep", "Rep", lambda line: line.contact.client.rep.full_name if line.contact.client.rep else ""
-        ),
+        Column("status", "Client status", lambda line: line.status),
+        Column("rep", "Rep", lambda line: line.rep),
         Column("client_tags", "Client tags", lambda line: ", ".join(line.client_tags)),
         Column("contact_tags", "Contact tags", lambda line: ", ".join(line.contact_tags)),
         Column("city", "City", lambda line: line.place("city")),
@@ -96,7 +98,3 @@ def columns_of(keys: Iterable[str]) -> list[Column]:
     """The columns in the order asked for, unknown ones left out; with none left, the usual ones."""
     known = [COLUMNS[key] for key in dict.fromkeys(keys) if key in COLUMNS]
     return known or [COLUMNS[key] for key in USUAL]
-
-
-def _name(value: object) -> str:
-    return str(value) if value else ""

@@ -8,6 +8,7 @@ million objects.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -123,13 +124,13 @@ class Picker:
 def places(chosen: int) -> Iterator[int]:
     """The places whose bit is set, rising."""
     raw = chosen.to_bytes((chosen.bit_length() + 7) // 8, "little")
-    for number, byte in enumerate(raw):
-        if byte:
-            start = number << 3
-            for bit in _BITS[byte]:
-                yield start + bit
+    for found in _NOT_EMPTY.finditer(raw):
+        start = found.start() << 3
+        for bit in _BITS[raw[found.start()]]:
+            yield start + bit
 
 
+_NOT_EMPTY = re.compile(b"[^\\x00]")
 _BITS = tuple(tuple(bit for bit in range(8) if byte >> bit & 1) for byte in range(256))
 
 
