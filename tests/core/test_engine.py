@@ -10,8 +10,10 @@ from typing import cast
 import pytest
 from tests.core.world import World
 
-from lockstep.core.engine import StopAsked
+from lockstep.core.engine import Limits, StopAsked
 from lockstep.core.errors import AudienceUnavailable, ConnectionBroken
+from lockstep.core.field_map import is_active
+from lockstep.core.identity import address_key
 from lockstep.core.member import MemberStatus, ObservedMember, SyncState
 from lockstep.core.outcome import RefusalKind
 from lockstep.core.ports import Audience
@@ -123,6 +125,39 @@ class TestMeddling:
         await world.catch_up(pulse)
 
         assert len(world.audience.writes) - before < 10
+
+
+class TestPatience:
+    async def test_a_run_that_waited_for_unanswered_contacts_tries_them_again(self) -> None:
+        """The runner waits and goes on with the same engine; found by a random history."""
+        world = World()
+        world.add("pat@people.test")
+        engine = world.engine()
+        await engine.audit()
+        world.audience.faults.next("write", Fault.LOST, Fault.LOST, Fault.LOST)
+        with pytest.raises(AudienceUnavailable):
+            await engine.push_everything()
+
+        await engine.push_everything()
+
+        assert world.broken() == []
+        assert world.store.counts() == {SyncState.SYNCED: 1}
+
+    async def test_a_release_refused_of_a_member_archived_meanwhile_is_done_when_it_is_back(self) -> None:
+        """Nobody can ask for it again: the contact does not fit. Found by a random history."""
+        world = World(limits=Limits(singles_up_to=0))
+        [pat] = world.add("pat@people.test")
+        await world.start()
+        world.store.edit(pat, deleted=True)
+
+        world.audience.archive("pat@people.test")
+        world.audience.refuse[address_key("pat@people.test")] = RefusalKind.OTHER
+        await world.catch_up()
+        world.audience.refuse.clear()
+        world.audience.archive("pat@people.test", False)
+        await world.start()
+
+        assert not is_active(world.audience.values("pat@people.test"))
 
 
 class TestConsent:

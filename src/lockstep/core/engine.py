@@ -110,7 +110,7 @@ class Engine:
         """Bring in step everything that is marked, until nothing is. Raises as `push_everything` does.
 
         Raises `AudienceUnavailable` at the end when contacts are left marked whose writes and
-        looks went unanswered again and again.
+        looks went unanswered again and again; called again later, it tries them again.
         """
         await self.store.recover()
         try:
@@ -125,8 +125,8 @@ class Engine:
                     break
         finally:
             await self._pool.drain()
-        if self._sender.later:
-            raise AudienceUnavailable(LATER, f"{len(self._sender.later)} contacts went unanswered.")
+        if unanswered := self._sender.begin_anew():
+            raise AudienceUnavailable(LATER, f"{unanswered} contacts went unanswered.")
 
     async def _overtake(self, bulk_done: asyncio.Event) -> None:
         """While the bulk runs: bring marked contacts in step as they appear."""

@@ -98,9 +98,16 @@ class Sender:
     store: Store
     limits: Limits
     later: set[int] = field(default_factory=set)
-    """Contacts that go unanswered; they stay marked, for another run."""
+    """Contacts that go unanswered; they stay marked, until somebody begins anew."""
     _stale: Counter[int] = field(default_factory=Counter)
     _unanswered: Counter[int] = field(default_factory=Counter)
+
+    def begin_anew(self) -> int:
+        """Leave nobody for later any more; returns how many were."""
+        left = len(self.later)
+        self.later.clear()
+        self._unanswered.clear()
+        return left
 
     def calls(self, plan: Plan, *, batches: bool) -> tuple[list[Call], list[Change]]:
         """The calls that a plan takes (looks, singles, batches of up to 500), and changes to leave."""
@@ -252,10 +259,10 @@ class Sender:
                 outcome = Stale(change, "The member had vanished from the audience.")
             elif (
                 isinstance(outcome, Refused)
-                and outcome.refusal.kind in ONLY_NEWCOMERS
                 and isinstance(change, UpdateMember | ReleaseMember)
+                and self._may_have_changed(outcome)
             ):
-                outcome = Stale(change, outcome.refusal.text)  # it is not there any more
+                outcome = Stale(change, outcome.refusal.text)
             match outcome:
                 case Stale():
                     self._stale[change.contact_id] += 1
@@ -279,6 +286,17 @@ class Sender:
         await self.store.record_outcomes(settled, again)
         if error is not None:
             raise error
+
+    def _may_have_changed(self, outcome: Refused) -> bool:
+        """Whether a refusal may only say that the member is not as we thought: not there any more, or
+        archived since. Nobody can ask to try the release of a contact again that does not fit, so what is
+        remembered against it must be true of the member as it is."""
+        kind = outcome.refusal.kind
+        return kind in ONLY_NEWCOMERS or (
+            isinstance(outcome.change, ReleaseMember)
+            and kind is RefusalKind.OTHER
+            and not self._stale[outcome.change.contact_id]
+        )
 
     async def stop_if_asked(self) -> None:
         """Raises `StopAsked` once a person wants the run to end."""
