@@ -116,7 +116,8 @@ def _chosen_sql(actor: Actor, chosen: Selection, edit: BulkEdit) -> tuple[str, t
     except EmptyResultSet:
         require_possible(edit, 0)
         raise
-    return sql % tuple(f"%(p{n})s" for n in range(len(parameters))), parameters
+    named = sql.replace("%%", "%%%%") % tuple(f"%(p{n})s" for n in range(len(parameters)))
+    return named, parameters
 
 
 def _named(parameters: tuple[Any, ...]) -> dict[str, Any]:
