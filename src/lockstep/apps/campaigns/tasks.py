@@ -8,6 +8,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from lockstep.apps.accounts.models import Company
+from lockstep.apps.campaigns.digests import send_digests
 from lockstep.apps.campaigns.reading import index
 from lockstep.apps.campaigns.reading.reader import Reader
 from lockstep.apps.campaigns.reading.retention import forget_old, keep_after
@@ -69,3 +70,15 @@ def forget(timestamp: int) -> None:
     """Delete who did what with campaigns that are older than their company keeps."""
     for company_id in Company.objects.values_list("pk", flat=True):
         forget_old(company_id, timezone.now())
+
+
+@app.periodic(cron="*/15 * * * *", periodic_id="campaigns-digests")
+@app.task(
+    name="lockstep.campaigns.digests",
+    queue=QUEUE,
+    queueing_lock="campaigns-digests",
+    lock="campaigns-digests",
+)
+def digests(timestamp: int) -> None:
+    """Send the weekly digests that are due; each is sent once, however often this runs."""
+    send_digests(timezone.now())

@@ -1,0 +1,141 @@
+"""The weekly digest: on Mondays each rep hears which of their clients clicked in the week before.
+
+Only where the company switched it on, only to reps with clients, only when somebody clicked, and not to who
+said no. A row is made before each mail, so none is sent twice; one whose sending failed is tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import connection as database
+from django.urls import reverse
+from django.utils import timezone
+
+from lockstep.apps.accounts.models import Seat
+from lockstep.apps.campaigns.models import CampaignSettings, Digest, DigestChoice
+from lockstep.apps.campaigns.moments import seconds_at
+
+__all__ = ["clicks_of", "digest_text", "digest_week", "send_digests"]
+
+log = logging.getLogger("lockstep.campaigns")
+
+HOUR = 8
+"""Local time at which digests go out."""
+
+LINES = 30
+
+
+def digest_week(now: datetime) -> date | None:
+    """The Monday whose digests are due: from eight that morning until the end of the Tuesday after; local
+    time. None else. Pure but for the installation's time zone."""
+    local = timezone.localtime(now)
+    monday = local.date() - timedelta(days=local.weekday())
+    if local.weekday() > 1 or (local.weekday() == 0 and local.hour < HOUR):
+        return None
+    return monday
+
+
+@dataclass(frozen=True, slots=True)
+class Clicked:
+    """A contact of the rep's who clicked."""
+
+    contact_id: int
+    name: str
+    client: str
+    campaign: str
+    clicks: int
+
+
+_CLICKS = """
+SELECT k.id, coalesce(nullif(btrim(k.first_name || ' ' || k.last_name), ''), k.email), c.name,
+    coalesce(nullif(g.title, ''), g.subject), count(*)
+FROM book_client c JOIN book_contact k ON k.client_id = c.id AND k.deleted_at IS NULL
+JOIN campaigns_person p ON p.contact_id = k.id
+JOIN campaigns_recipient r ON r.person_id = p.id AND r.clicks > 0 AND r.last_at >= %(begin)s
+JOIN campaigns_reaction v ON v.campaign_id = r.campaign_id AND v.person_id = p.id AND v.what >= 16
+    AND v.at >= %(begin)s AND v.at < %(end)s
+JOIN campaigns_campaign g ON g.id = r.campaign_id AND g.company_id = %(company)s
+WHERE c.company_id = %(company)s AND c.rep_id = %(rep)s AND c.deleted_at IS NULL
+GROUP BY k.id, c.name, g.id ORDER BY c.name, 2, count(*) DESC, g.id
+"""
+
+
+def clicks_of(seat: Seat, week: date) -> list[Clicked]:
+    """Who of the rep's own clients clicked in the seven days before this Monday."""
+    zone = timezone.get_default_timezone()
+    end = datetime.combine(week, time(), zone)
+    begin = datetime.combine(week - timedelta(days=7), time(), zone)
+    with database.cursor() as cursor:
+        cursor.execute(
+            _CLICKS,
+            {
+                "company": seat.company_id,
+                "rep": seat.user_id,
+                "begin": seconds_at(begin),
+                "end": seconds_at(end),
+            },
+        )
+        return [Clicked(*row) for row in cursor.fetchall()]
+
+
+def digest_text(name: str, found: list[Clicked]) -> tuple[str, str]:
+    """Subject and text of the mail. Pure but for the address of the installation."""
+    clients = len({one.client for one in found})
+    subject = (
+        f"{clients} of your clients clicked last week" if clients != 1 else "One client clicked last week"
+    )
+    base = settings.LOCKSTEP_BASE_URL
+    lines = [f"Hello {name},", "", "these contacts of your clients clicked in a campaign last week:", ""]
+    client = None
+    for one in found[:LINES]:
+        if one.client != client:
+            client = one.client
+            lines += ["", client]
+        times = "once" if one.clicks == 1 else f"{one.clicks} times"
+        lines.append(f"  {one.name}: {times} in “{one.campaign}”")
+        lines.append(f"  {base}{reverse('book:contact_marketing', args=[one.contact_id])}")
+    if len(found) > LINES:
+        lines += ["", f"and {len(found) - LINES} more."]
+    lines += ["", f"All campaigns: {base}{reverse('campaigns:index')}"]
+    lines += [f"No digest any more: {base}{reverse('campaigns:settings')}"]
+    return subject, "\n".join(lines)
+
+
+def send_digests(now: datetime) -> int:
+    """Send the digests that are due and were not sent; returns how many went out."""
+    week = digest_week(now)
+    if week is None:
+        return 0
+    seats = (
+        Seat.objects.filter(
+            company__in=CampaignSettings.objects.filter(digest=True).values("company"), user__is_active=True
+        )
+        .exclude(pk__in=DigestChoice.objects.filter(wanted=False).values("seat"))
+        .exclude(pk__in=Digest.objects.filter(week=week, sent_at__isnull=False).values("seat"))
+        .select_related("user", "company")
+    )
+    return sum(_send(seat, week, now) for seat in seats.order_by("pk"))
+
+
+def _send(seat: Seat, week: date, now: datetime) -> bool:
+    found = clicks_of(seat, week)
+    row, _ = Digest.objects.get_or_create(seat=seat, week=week)
+    # Taken in hand by this statement alone: of two workers one finds nothing to update.
+    taken = Digest.objects.filter(pk=row.pk, sent_at=None).update(
+        sent_at=now, clicks=sum(one.clicks for one in found)
+    )
+    if not taken or not found:
+        return False
+    subject, text = digest_text(seat.user.first_name or seat.user.full_name, found)
+    try:
+        send_mail(subject, text, None, [seat.user.email])
+    except OSError:  # smtplib's errors are among them
+        Digest.objects.filter(pk=row.pk).update(sent_at=None)
+        log.warning("a digest could not be sent", extra={"seat": seat.pk})
+        return False
+    return True
