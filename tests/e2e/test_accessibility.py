@@ -12,17 +12,19 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
+from django.utils import timezone
 from playwright.sync_api import Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from lockstep.apps.accounts.models import Seat
+from lockstep.apps.accounts.models import Seat, SignIn
+from lockstep.apps.accounts.services import note_sign_in
 from lockstep.apps.book.models import Contact, Import
 from lockstep.apps.book.services import add_starting_values
 from lockstep.apps.book.services.imports import run_import
 from lockstep.apps.sync import services
 from lockstep.sandbox.testing import SandboxServer, serve
 from tests.apps.campaigns.world import CampaignWorld
-from tests.factories import ClientFactory, ContactFactory, SeatFactory
+from tests.factories import ClientFactory, ContactFactory, ListValueFactory, SeatFactory, TagFactory
 from tests.scenarios.world import SyncWorld
 
 pytestmark = [
@@ -122,10 +124,6 @@ def at_work(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[
         f"/contacts/merge?pick={contacts['Synced'].pk}&pick={contacts['Older'].pk}",
         *("/clients/duplicates", "/contacts/duplicates", "/changes"),
         *(f"{settings_of}/profile", f"{settings_of}/mailchimp/"),
-        *(f"{settings_of}/sign-in", f"{settings_of}/company", f"{settings_of}/roles"),
-        *(f"{settings_of}/users", f"{settings_of}/users/{seat.pk}", f"{settings_of}/users/invite"),
-        *(f"{settings_of}/sign-ins", f"{settings_of}/audit"),
-        *(f"{settings_of}/lists/statuses", f"{settings_of}/lists/contact-tags"),
         *("/campaigns/?sent=all", "/campaigns/clients?sent=all", "/campaigns/quiet", "/campaigns/settings"),
         *(f"/campaigns/{campaign}", f"/campaigns/{campaign}/contacts?reaction=sent"),
     ]
@@ -195,6 +193,27 @@ def newcomer(transactional_db: None) -> tuple[str, list[str]]:
     ]
 
 
+@pytest.fixture
+def in_settings(transactional_db: None) -> tuple[str, list[str]]:
+    """A session of an admin, and the settings of a company with people, lists, tags and a history."""
+    seat = SeatFactory()
+    add_starting_values(seat.company)
+    colleague = SeatFactory(company=seat.company, role="sales", own_clients_only=True)
+    gone = SeatFactory(company=seat.company, role="sales", deactivated_at=timezone.now())
+    tag = TagFactory(company=seat.company, name="VIP")
+    status = ListValueFactory(company=seat.company, name="Retired", retired=True)
+    browser = session_of(seat)
+    browser.post("/settings/users/invite", {"email": "new@x.example", "role": "sales"})
+    browser.post(f"/settings/lists/contact-tags/{tag.pk}/rename", {"name": "Very important"})
+    note_sign_in(colleague.user, SignIn.Kind.WRONG_PASSWORD, at=timezone.now(), address="192.0.2.1")
+    pages = [
+        *("sign-in", "company", "roles", "users", "users/invite", "sign-ins", "audit"),
+        *(f"users/{one.pk}" for one in (seat, colleague, gone)),
+        *("lists/statuses", "lists/contact-tags", f"lists/statuses/{status.pk}/merge"),
+    ]
+    return browser.cookies[settings.SESSION_COOKIE_NAME].value, [f"/settings/{page}" for page in pages]
+
+
 def findings(page: Page, address: str) -> list[str]:
     """What axe calls serious, in each look."""
     found = []
@@ -259,6 +278,10 @@ def test_an_undo(live_server: LiveServer, chromium: Path, undoing: tuple[str, li
 
 def test_the_first_steps(live_server: LiveServer, chromium: Path, newcomer: tuple[str, list[str]]) -> None:
     check(live_server, chromium, *newcomer)
+
+
+def test_the_settings(live_server: LiveServer, chromium: Path, in_settings: tuple[str, list[str]]) -> None:
+    check(live_server, chromium, *in_settings)
 
 
 def test_the_entrance(live_server: LiveServer, chromium: Path) -> None:
