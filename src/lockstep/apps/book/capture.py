@@ -53,8 +53,9 @@ def capture(
     on_insert: bool = True,
     on_delete: bool = True,
 ) -> list[pgtrigger.Trigger]:
-    """Triggers for a table that has `company_id`: insert, update of `columns`, delete.
+    """Triggers for a table that has `company_id`: insert, update of `columns`, delete, truncate.
 
+    Emptying a table at once touches every row that is in it: these are recorded before they go.
     `object_id` names the column that is recorded: an address records its client.
     """
     new, old = f"n.company_id, n.{object_id}", f"o.company_id, o.{object_id}"
@@ -100,6 +101,16 @@ def capture(
                 func=_record(kind, f"SELECT DISTINCT {old} FROM old_rows o"),
             )
         )
+    triggers.append(
+        pgtrigger.Trigger(
+            name=f"capture_{kind}_truncate",
+            level=pgtrigger.Statement,
+            when=pgtrigger.Before,
+            operation=pgtrigger.Truncate,
+            declare=_DECLARE,
+            func=pgtrigger.Func(_record(kind, f"SELECT DISTINCT {old} FROM {{meta.db_table}} o")),
+        )
+    )
     return triggers
 
 
