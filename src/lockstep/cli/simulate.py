@@ -12,8 +12,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from lockstep.simulation import Result, coverage, make_history, play
+from lockstep.simulation.mutants import MUTANTS, Catch, hunt
 from lockstep.simulation.shrink import shrink
 
 __all__ = ["run"]
@@ -42,11 +44,14 @@ def run(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=os.cpu_count() or 1, help="processes; default one a core"
     )
+    parser.add_argument("--mutants", action="store_true", help="show that planted defects are caught")
     parser.add_argument("--brief", action="store_true", help="one line, if all is well")
     chosen = parser.parse_args(arguments)
     _get_ready()
     if chosen.seed is not None:
         return _one(chosen.seed, chosen.only, verbose=chosen.verbose)
+    if chosen.mutants:
+        return _mutants(chosen.seeds, chosen.jobs)
     return _many(chosen.seeds, chosen.jobs, brief=chosen.brief)
 
 
@@ -183,3 +188,24 @@ def _play_chunk(seeds: range) -> _Total:
         result = play(make_history(seed))
         total.add(_Total(result.figures, result.seen, [seed] if result.broken else []))
     return total
+
+
+# --- mutants ---------------------------------------------------------------------------------------
+
+
+def _mutants(seeds: range, processes: int) -> int:
+    """Each until it is caught; 1 when one is not."""
+    print(f"{len(MUTANTS)} planted defects, each until a history notices it\n", flush=True)
+    missed = 0
+    with multiprocessing.get_context("spawn").Pool(processes, initializer=_get_ready) as pool:
+        for catch in pool.imap(partial(hunt, seeds=seeds), MUTANTS):
+            missed += catch.caught is None
+            print(_told(catch), flush=True)
+    print(f"\n{len(MUTANTS) - missed} of {len(MUTANTS)} were caught.")
+    return 1 if missed else 0
+
+
+def _told(catch: Catch) -> str:
+    if catch.caught is None:
+        return f"{catch.mutant.name}: NOT CAUGHT in {catch.plays:,} histories. {catch.mutant.what}"
+    return f"{catch.mutant.name}: seed {catch.caught.history.seed}: {catch.caught.broken[0]}"

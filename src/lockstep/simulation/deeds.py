@@ -23,6 +23,8 @@ from lockstep.simulation.world import World
 T = TypeVar("T")
 GROUPS = (None, frozenset({"red"}), frozenset({"blue"}), frozenset({"red", "blue"}))
 MOST_CONTACTS = 9
+STICKY = 4
+"""In how many of ten cases somebody edits again what was edited last: two writes for one member."""
 _PATHS = ("", "/members", "/lists/[^/]+$", "/members/")
 _LEFT = ("unsubscribed", "cleaned", "archived")
 NOTHING = ""
@@ -42,9 +44,11 @@ def _of(choices: Sequence[T], number: int) -> T | None:
 
 
 def _contact(world: World, number: int, like: Callable[[BookContact], bool] | None = None) -> int | None:
-    """A contact in the book, of those that are like that."""
+    """A contact in the book, of those that are like that; often the one that was edited last."""
     contacts = world.contacts
-    return _of([c for c in sorted(contacts) if like is None or like(contacts[c])], number)
+    if number % 10 < STICKY and (last := contacts.get(world.last_edited)) and (like is None or like(last)):
+        return last.contact_id
+    return _of([c for c in sorted(contacts) if like is None or like(contacts[c])], number // 10)
 
 
 def _edited(world: World) -> None:
@@ -91,6 +95,7 @@ def _edit(world: World, contact: int | None, what: str, **changes: object) -> st
     if contact is None:
         return NOTHING
     world.store.edit(contact, **changes)
+    world.last_edited = contact
     _edited(world)
     return f"book: contact {contact} {what}"
 
@@ -327,7 +332,7 @@ def _kill(world: World, event: Event) -> str:
     busy = world.jobs.holder
     if event.chance < 0.7 and busy in world.workers:
         worker = busy
-    worker.kill_at = 1 + event.two % (8 if event.two % 3 else 90)
+    worker.kill_at = 1 + event.two % (24 if event.two % 3 else 120)
     return f"bad luck: {worker.name} will be killed at its effect {worker.kill_at} from now"
 
 

@@ -39,7 +39,7 @@ WEIGHTS: Mapping[str, int] = {
     # at Mailchimp, by subscriber and marketer
     "unsubscribe": 4, "complain": 1, "bounce": 2, "confirm": 1, "admin_unsubscribe": 2, "archive": 3,
     "forget": 2, "clear": 1, "sign_up": 2, "resubscribe": 3, "edit_theirs": 2, "edit_ours": 3, "move": 4,
-    "bar": 1, "too_many": 1, "tag": 2, "untag": 1,
+    "bar": 2, "too_many": 1, "tag": 2, "untag": 1,
     # people at the sync's pages
     "start": 4, "preview": 1, "stop": 2, "filter": 3, "switch": 2, "refresh": 2, "retry": 2, "audit": 2,
     "confirm_plan": 4,

@@ -7,11 +7,13 @@ does then is done.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from lockstep.core.identity import address_key, subscriber_hash
 from lockstep.mailchimp.asgi import AsgiTransport
 from lockstep.mailchimp.errors import AnswerLost, Applied, Facts, MailchimpError, NotSent, TimedOut
 from lockstep.mailchimp.exchange import HttpReply, HttpRequest
@@ -46,6 +48,7 @@ class Network:
     under_way: int = 0
     """Requests that have not arrived, or whose work is not done."""
     sent: int = 0
+    broken: list[str] = field(default_factory=list)
 
     def _mishap(self, request: HttpRequest) -> Mishap | None:
         for mishap in self.mishaps:
@@ -118,13 +121,33 @@ class Wire:
     network: Network
     sender: str
     beat: Callable[[], Awaitable[None]]
+    busy: set[str] = field(default_factory=set)
+    """Whom its writes under way concern: no member may be in two (contract 7)."""
 
     async def send(self, request: HttpRequest) -> HttpReply:
         await self.beat()
+        written = _written(request)
+        twice = written & self.busy
+        self.network.broken += [f"P3: {self.sender} writes {who} twice at once." for who in sorted(twice)]
+        self.busy.update(written)
         try:
             return await self.network.send(self.sender, request)
         finally:
+            self.busy.difference_update(written)
             await self.beat()
 
     async def close(self) -> None:
         """Nothing to close."""
+
+
+def _written(request: HttpRequest) -> set[str]:
+    """The members that a request writes, each with its audience."""
+    audience, _, rest = request.url.partition("/lists/")[2].partition("?")[0].partition("/")
+    if request.method == "GET" or not audience:
+        return set()
+    if rest.startswith("members/"):
+        return {f"{audience} {rest.split('/')[1]}"}
+    if rest or request.body is None:
+        return set()
+    items = json.loads(request.body).get("members", ())
+    return {f"{audience} {subscriber_hash(address_key(item['email_address']))}" for item in items}

@@ -23,6 +23,7 @@ def at_rest(site: Site) -> list[str]:
             answers(site), members(site), refused=site.watch.refused, flagged=flagged - {NO_ADDRESS}
         ),
         *_reasons(site),
+        *_never_there(site),
     ]
 
 
@@ -63,6 +64,16 @@ def _reasons(site: Site) -> list[str]:
         if record.reason is not true:
             wrong.append(f"P4: contact {number} is shown with {record.reason}; the book says {true}.")
     return wrong
+
+
+def _never_there(site: Site) -> list[str]:
+    """Nobody is shown as archived or deleted who was never there."""
+    return [
+        f"P4: {answer.name} is shown as {answer.state}; nobody with its address was ever there."
+        for answer in answers(site)
+        if answer.state is SyncState.ARCHIVED
+        and site.watch.ever.isdisjoint({answer.desired.key, answer.linked} - {NO_ADDRESS})
+    ]
 
 
 def switched_off(site: Site) -> list[str]:

@@ -62,8 +62,13 @@ class Watch:
     """Addresses that Mailchimp refused by name, as new, invalid or unwelcome."""
     writes: int = 0
     """Writes that changed something or could have."""
+    ever: set[AddressKey] = field(default_factory=set)
+    """Addresses at which anybody ever was in the audience."""
     made: dict[int, str] = field(default_factory=dict)
     """Members that we made: serial, status then."""
+
+    def note_who_is_there(self) -> None:
+        self.ever.update(address_key(member.email) for member in self.audience)
 
     def people(self) -> dict[int, _Person]:
         ours = set(self.field_map.tags)
@@ -86,6 +91,7 @@ class Watch:
 
     def judge(self, request: Request, before: Mapping[int, _Person]) -> None:
         after = self.people()
+        self.note_who_is_there()
         for serial, was in before.items():
             now = after.get(serial)
             if now is None:

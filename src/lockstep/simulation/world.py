@@ -55,6 +55,8 @@ class World:
     workers: list[Worker] = field(default_factory=list)
     group: Group = field(default_factory=lambda: Group("world"))
     door_down_until: float = 0.0
+    last_edited: int = 0
+    """The contact that somebody in the book edited last."""
     only_an_audit_tells: bool = False
     """Something happened that no poll and no webhook is sure to tell of."""
     trace: list[str] = field(default_factory=list)
@@ -78,6 +80,8 @@ class World:
         self.sites = [self._site(0, "Members", begin.audience, book)]
         other = MemoryBook(book.contacts, chosen=book.chosen, tag_rule=book.tag_rule)
         self.sites.append(self._site(1, "Others", begin.others, other))
+        for site in self.sites:
+            site.watch.note_who_is_there()
         self.sites[0].desk.store.beside.append(self.sites[1].desk.store)
         self.sites[1].desk.store.beside.append(self.sites[0].desk.store)
         watches = {site.audience.id: site.watch for site in self.sites}
@@ -285,6 +289,7 @@ class World:
 
     def happened_at_mailchimp(self) -> None:
         """After a deed of a person there: calls of our webhook may be due."""
+        self.site.watch.note_who_is_there()
         self._expect_tick()
 
 
