@@ -193,6 +193,31 @@ def test_a_run_whose_database_connections_are_cut_stays_open_and_is_taken_up_aga
     assert world.fields(contacts[0].email)["FNAME"] == contacts[0].first_name
 
 
+def test_many_uncertain_contacts_are_read_in_pages_and_not_one_by_one(world: SyncWorld) -> None:
+    """What a worker leaves behind that is killed with large calls under way: some done, some not."""
+    client = ClientFactory(company=world.company)
+    Contact.objects.bulk_create(
+        Contact(company=world.company, client=client, first_name="Before", email=address(n))
+        for n in range(300)
+    )
+    Connection.objects.update(batch_proof=Connection.BatchProof.KEPT)
+    world.start()
+    Contact.objects.filter(company=world.company).update(first_name="After")
+    with database.cursor() as cursor:
+        cursor.execute("UPDATE sync_memberrecord SET uncertain = TRUE, sent_key = wanted_key")
+    for n in range(100):
+        world.happen(address(n), "edit", merges={"CSKU_FNAME": "After"})
+    world.forget_requests()
+
+    world.work()
+    asked = world.server.sandbox.log.entries(after=world._seen)
+    assert [entry.path for entry in asked if "/members/" in entry.path] == []
+    assert {world.fields(address(n))["FNAME"] for n in range(300)} == {"After"}
+    assert sum(world.batches()) == 200, "what was done already is seen to be so"
+    assert not MemberRecord.objects.filter(uncertain=True).exists()
+    world.check_counts()
+
+
 def timers_stand_still() -> None:
     """The sync's timers find their locks taken, by jobs of a worker that seems to live."""
     job_app.perform_import_paths()

@@ -18,6 +18,7 @@ from lockstep.apps.sync import queries, services
 from lockstep.apps.sync.models import MemberRecord, SyncRun
 from lockstep.apps.sync.runner import run_connections
 from lockstep.core.member import Reason, SyncState
+from lockstep.core.ports import Clock
 from lockstep.sandbox.happenings import happen, look
 from lockstep.sandbox.testing import SandboxServer
 from tests.factories import CompanyFactory
@@ -29,12 +30,14 @@ class SyncWorld:
 
     server: SandboxServer
     company: Company = field(default_factory=CompanyFactory)
+    clock: Clock = field(default_factory=SystemClock)
     _seen: int = 0
 
     def __post_init__(self) -> None:
         self.account = MailchimpAccount.objects.create(
             company=self.company,
             auth_kind=MailchimpAccount.AuthKind.API_KEY,
+            account_id=next(iter(self.server.sandbox.accounts)),
             secret=seal(self.server.api_key),
             data_center="us6",
             api_base=self.server.url,
@@ -70,9 +73,10 @@ class SyncWorld:
         """What the worker's job does; returns the newest run."""
 
         async def job() -> None:
-            async with open_account(self.account) as account:
-                await run_connections([self.connection.pk], account, SystemClock())
+            async with open_account(self.account, clock=self.clock) as account:
+                await run_connections([self.connection.pk], account, self.clock)
 
+        self.account.refresh_from_db()
         asyncio.run(job())
         self.connection.refresh_from_db()
         newest = self.connection.runs.order_by("-id").first()

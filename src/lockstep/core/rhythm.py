@@ -6,7 +6,7 @@ simulation (`lockstep.simulation`) use the same lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +19,9 @@ from lockstep.core.ports import Audience, Clock, Store
 POLL_EVERY = timedelta(seconds=60)
 POLL_OVERLAP = timedelta(minutes=5)
 """How far a poll reaches back behind the last: reads lag writes at Mailchimp (contract trap 38)."""
+
+SINGLY_UP_TO = 200
+"""Uncertain contacts up to which each is looked at by itself; more are cheaper read in pages (`clear_up`)."""
 
 AUDIT_EVERY = timedelta(hours=24)
 
@@ -40,6 +43,18 @@ async def poll(audience: Audience, store: Store, since: datetime) -> None:
     for archived in (False, True):
         async for page in audience.observe(archived=archived, since=since):
             await store.record_observed(page)
+
+
+async def clear_up(audience: Audience, store: Store, uncertain: Sequence[int], since: datetime) -> None:
+    """After a kill with large calls under way: find out by one reading what became of their contacts.
+
+    `since` is as for `poll`: the mirror was right then, so with what changed since it is right now, also
+    for those who are in no page. Each contact is then planned anew. A call of the dead worker that takes
+    effect only after the reading comes with the next poll, as it would after single looks.
+    """
+    await poll(audience, store, since)
+    await store.record_looks([], uncertain)
+    await store.look_again(uncertain)
 
 
 async def heed(audience: Audience, store: Store, members: Iterable[SubscriberHash]) -> None:

@@ -85,7 +85,8 @@ class ApiDoor:
             return None
 
     def _faults(self, request: Request) -> tuple[Fault, ...]:
-        faults = list(self._sandbox.faults.striking(request.method, request.path, self._sandbox.ids))
+        query = "&".join(f"{name}={value}" for name, value in request.query.items())
+        faults = list(self._sandbox.faults.striking(request.method, request.path, self._sandbox.ids, query))
         if header := request.headers.get("x-sandbox-fault"):
             faults += parse_header(header)
         return tuple(faults)

@@ -83,6 +83,7 @@ class Rule:
     fault: Fault
     method: str = ""
     path: str = ""
+    query: str = ""
     nth: int | None = None
     every: int | None = None
     probability: float = 1.0
@@ -94,7 +95,7 @@ class Rule:
         """As the control door shows it."""
         return {
             "number": self.number, "kind": self.fault.kind, "parameters": self.fault.parameters,
-            "method": self.method, "path": self.path, "nth": self.nth, "every": self.every,
+            "method": self.method, "path": self.path, "query": self.query, "nth": self.nth, "every": self.every,
             "probability": self.probability, "times": self.times, "seen": self.seen, "struck": self.struck,
         }  # fmt: skip
 
@@ -109,15 +110,17 @@ class FaultBook:
     def add(self, kind: str, parameters: dict[str, Any] | None = None, **when: Any) -> Rule:
         """A new rule; `when` are the fields of Rule. Raises BadFault.
 
-        `path` is a regular expression searched for in the path below `/3.0`.
+        `path` is a regular expression searched for in the path below `/3.0`, `query` one for what follows
+        the question mark.
         """
-        allowed = {"method", "path", "nth", "every", "probability", "times"}
+        allowed = {"method", "path", "query", "nth", "every", "probability", "times"}
         if unknown := set(when) - allowed:
             raise BadFault(f"a rule has {', '.join(sorted(allowed))}, not {', '.join(sorted(unknown))}")
-        try:
-            re.compile(str(when.get("path", "")))
-        except re.error as error:
-            raise BadFault(f"path is not a regular expression: {error}") from error
+        for name in ("path", "query"):
+            try:
+                re.compile(str(when.get(name, "")))
+            except re.error as error:
+                raise BadFault(f"{name} is not a regular expression: {error}") from error
         for name in ("nth", "every", "times"):
             value = when.get(name)
             if value is not None and (not isinstance(value, int) or value < 1):
@@ -130,12 +133,14 @@ class FaultBook:
         self._next += 1
         return rule
 
-    def striking(self, method: str, path: str, ids: Ids) -> Iterator[Fault]:
+    def striking(self, method: str, path: str, ids: Ids, query: str = "") -> Iterator[Fault]:
         """The faults for this request; counts it."""
         for rule in self.rules.values():
             if rule.fault.kind.startswith("hook_") is not (method == HOOK):
                 continue
             if (rule.method and rule.method.upper() != method) or not re.search(rule.path, path):
+                continue
+            if not re.search(rule.query, query):
                 continue
             rule.seen += 1
             if rule.times is not None and rule.struck >= rule.times:

@@ -17,6 +17,7 @@ from lockstep.bridge.audience import MailchimpAudience
 from lockstep.bridge.audience_fields import ensure_fields
 from lockstep.core.errors import BrokenKind, ConnectionBroken
 from lockstep.core.field_map import FieldMap
+from lockstep.core.ports import Clock
 from lockstep.mailchimp.api import MailchimpAPI
 from lockstep.mailchimp.throttle import Gate, GateState
 from lockstep.mailchimp.transport import AiohttpTransport
@@ -49,7 +50,7 @@ class OpenAccount:
 
     api: MailchimpAPI
     gate: Gate
-    clock: SystemClock
+    clock: Clock
 
     def audience(self, connection: Connection) -> MailchimpAudience:
         return MailchimpAudience(
@@ -86,10 +87,14 @@ def gate_of(account: MailchimpAccount) -> Gate:
 
 @asynccontextmanager
 async def open_account(
-    account: MailchimpAccount, purpose: Purpose = Purpose.SYNC
+    account: MailchimpAccount, purpose: Purpose = Purpose.SYNC, *, clock: Clock | None = None
 ) -> AsyncIterator[OpenAccount]:
-    """Open an account for a job of the worker. Raises `ConnectionBroken`."""
+    """Open an account for a job of the worker; the clock sleeps the pauses between repeats.
+
+    Raises `ConnectionBroken`.
+    """
+    clock = clock or SystemClock()
     gate = gate_of(account)
     async with AiohttpTransport() as transport:
-        api = open_api(access_to(account), transport=transport, gate=gate, purpose=purpose)
-        yield OpenAccount(api, gate, SystemClock())
+        api = open_api(access_to(account), transport=transport, gate=gate, purpose=purpose, sleep=clock.sleep)
+        yield OpenAccount(api, gate, clock)

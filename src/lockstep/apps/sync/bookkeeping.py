@@ -282,6 +282,12 @@ def batches_proven(connection_id: int) -> bool:
     return Connection.objects.filter(pk=connection_id, batch_proof=Connection.BatchProof.KEPT).exists()
 
 
+def uncertain(connection_id: int) -> list[int]:
+    """Contacts of whose last write the outcome is not known."""
+    found = MemberRecord.objects.filter(connection_id=connection_id, uncertain=True)
+    return list(found.values_list("contact_id", flat=True))
+
+
 def synced_before(connection_id: int) -> int:
     """Contacts with a confirmed member."""
     return MemberRecord.objects.filter(connection_id=connection_id).exclude(synced_key="").count()

@@ -87,6 +87,7 @@ class ConnectionRunner:
             await self._heed_webhooks(connection, store, engine.audience)
             if rhythm.poll_is_due(connection.last_polled_at, self.clock.now()):
                 await self._poll(connection, store)
+            await self._clear_up(connection, store)
             await engine.catch_up()
             if await self.database.run(heed_opt_outs, connection):
                 await engine.catch_up()
@@ -118,6 +119,16 @@ class ConnectionRunner:
         await rhythm.poll(self.account.audience(connection), store, since)
         await self.database.run(bookkeeping.note_polled, connection.pk, began)
 
+    async def _clear_up(self, connection: Connection, store: PostgresStore) -> None:
+        """See to the many contacts that a worker left uncertain when it died; a few the engine looks at."""
+        uncertain = await self.database.run(bookkeeping.uncertain, connection.pk)
+        if len(uncertain) <= rhythm.SINGLY_UP_TO or connection.mirror_complete_at is None:
+            return
+        since = rhythm.poll_since(
+            connection.poll_cursor, connection.mirror_complete_at, connection.mirror_complete_at
+        )
+        await rhythm.clear_up(self.account.audience(connection), store, uncertain, since)
+
     # --- runs ---------------------------------------------------------------------------------
 
     async def _perform(self, run: SyncRun) -> None:
@@ -126,11 +137,13 @@ class ConnectionRunner:
         store = PostgresStore(
             self.database, connection.pk, connection.company_id, run_id=run.pk, nobody_fits=stopping
         )
-        engine = self._engine(connection, store)
         log.info("run begins", extra={"run": run.pk, "connection": connection.pk, "kind": run.kind})
         try:
             while True:
                 try:
+                    # A new engine for each attempt: who went unanswered too often is left out by the old one
+                    # for good, and would be waited for without end.
+                    engine = self._engine(connection, store)
                     async with self._telling(run.pk):
                         await self._steps(run, connection, store, engine)
                     break
@@ -138,6 +151,7 @@ class ConnectionRunner:
                     await self.database.run(bookkeeping.note_waiting, run.pk, self.clock.now(), error)
                     await rhythm.be_patient(self.clock, store, error.retry_after)
                     run = await self.database.run(bookkeeping.run, run.pk)
+                    connection = await self.database.run(bookkeeping.connection, self.connection_id)
         except StopAsked:
             await self.database.run(bookkeeping.finish, run.pk, SyncRun.State.STOPPED, self.clock.now())
         except ConnectionBroken as error:
@@ -197,10 +211,12 @@ class ConnectionRunner:
             case SyncRun.Kind.RETRY:
                 await self.database.run(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
                 await self._poll(connection, store)
+                await self._clear_up(connection, store)
                 await engine.catch_up()
                 await self.database.run(bookkeeping.finish_with_counts, run.pk, self.clock.now())
             case SyncRun.Kind.STOP:
                 await self.database.run(bookkeeping.begin_syncing, run.pk, self.clock.now(), None)
+                await self._clear_up(connection, store)
                 await engine.push_everything(run.cursor)
                 await self.database.run(bookkeeping.switched_off, run.pk, self.clock.now())
             case SyncRun.Kind.UNDO:
@@ -257,6 +273,8 @@ class ConnectionRunner:
                 bookkeeping.let_through, run.pk, counts, trips, observed, self.clock.now()
             ):
                 return
+        else:
+            await self._clear_up(connection, store)
         await engine.push_everything(run.cursor)
         await self.database.run(bookkeeping.finish_with_counts, run.pk, self.clock.now())
 
