@@ -89,7 +89,10 @@ class _Torture:
         before = census(self.stage.stack, self.people.audience, self.people.key)
         rounds = 0
         for number in range(given.rounds):
-            before = self._round(number, before)
+            try:
+                before = self._round(number, before)
+            except KeyboardInterrupt:
+                return self._report(rounds, time.monotonic() - began)
             rounds += 1
             late = given.minutes and time.monotonic() - began > given.minutes * 60
             if self.wrong or late:

@@ -25,6 +25,7 @@ from lockstep.apps.sync import queries, services
 from lockstep.apps.sync.models import MemberRecord, SyncRun
 from lockstep.core import rhythm
 from lockstep.core.errors import ConnectionBroken
+from lockstep.core.field_map import FieldMap
 from lockstep.core.member import SyncState
 from lockstep.sandbox.courier import InlineCourier, Outcome
 from lockstep.sandbox.faults import KINDS
@@ -51,6 +52,9 @@ NEW, HELD, LEFT, GONE = "new", "held", "left", "gone"
 LIST = r"^/lists/\w+$"
 MEMBERS = r"^/lists/\w+/members$"
 MEMBER = r"^/lists/\w+/members/\w{32}$"
+
+
+FIELDS = FieldMap("CSKU")
 
 
 class HurriedClock:
@@ -176,31 +180,50 @@ def _unsubscribed(cell: Cell) -> None:
 ANYTHING: tuple[dict[str, str], ...] = ({},)
 WRITES = ({"method": "PUT", "path": MEMBER}, {"method": "PATCH", "path": MEMBER})
 
+CURRENT = {"method": "GET", "path": MEMBERS, "query": "^(?!.*status=archived)"}
+ARCHIVED = {"method": "GET", "path": MEMBERS, "query": "status=archived"}
+TOGETHER = {"method": "POST", "path": LIST}
+LOOK = {"method": "GET", "path": MEMBER}
+
+
+def _connect(cell: Cell) -> None:
+    connecting.connect_api_key(cell.actor, cell.world.server.api_key)
+
+
+def _select(cell: Cell) -> None:
+    connecting.select_audience(cell.actor, cell.world.account, cell.world.audience.id)
+
+
+def _disconnect(cell: Cell) -> None:
+    connecting.disconnect(cell.actor, cell.world.account)
+
+
+def _new_contact(cell: Cell) -> None:
+    _newcomer(cell)
+    cell.world.work()
+
+
 PHASES: tuple[Phase, ...] = (
-    Phase("connect", _page(lambda cell: connecting.connect_api_key(cell.actor, cell.world.server.api_key)), ANYTHING),
-    Phase(
-        "select audience",
-        _page(lambda cell: connecting.select_audience(cell.actor, cell.world.account, cell.world.audience.id)),
-        ANYTHING,
-    ),
+    Phase("connect", _page(_connect), ANYTHING),
+    Phase("select audience", _page(_select), ANYTHING),
     Phase("create fields", _start, ({"path": "/merge-fields"},)),
     Phase("prove batches", _start, ({"method": "POST", "path": MEMBERS},)),
     Phase("webhook", _start, ({"path": "/webhooks"},)),
-    Phase("read audience", _start, ({"method": "GET", "path": MEMBERS, "query": "^(?!.*status=archived)"},), _proven(True)),
-    Phase("read archived", _start, ({"method": "GET", "path": MEMBERS, "query": "status=archived"},), _proven(True)),
-    Phase("push together", _start, ({"method": "POST", "path": LIST},), _proven(True)),
+    Phase("read audience", _start, (CURRENT,), _proven(True)),
+    Phase("read archived", _start, (ARCHIVED,), _proven(True)),
+    Phase("push together", _start, (TOGETHER,), _proven(True)),
     Phase("push singly", _start, WRITES, _proven(False)),
     Phase("edit", _edited(HELD, first_name="Edited"), WRITES, Cell.live),
-    Phase("newcomer", lambda cell: (_newcomer(cell), cell.world.work()), WRITES, Cell.live),
+    Phase("newcomer", _new_contact, WRITES, Cell.live),
     Phase("new address", _edited(HELD, email="moved@kestrel.example.net"), WRITES, Cell.live),
     Phase("leaves the scope", _edited(HELD, active=False), WRITES, Cell.live),
-    Phase("look after a kill", lambda cell: cell.world.work(), ({"method": "GET", "path": MEMBER},), _with_lost),
+    Phase("look after a kill", lambda cell: cell.world.work(), (LOOK,), _with_lost),
     Phase("retry", _retry, ANYTHING, _with_failed),
-    Phase("stop", lambda cell: cell.world.stop(), ({"method": "POST", "path": LIST}, *WRITES), Cell.live),
-    Phase("poll", Cell.poll, ({"method": "GET", "path": MEMBERS},), _unsubscribed),
-    Phase("nightly audit", _audit, ({"method": "GET", "path": MEMBERS},), _unsubscribed),
-    Phase("disconnect", _page(lambda cell: connecting.disconnect(cell.actor, cell.world.account)), ANYTHING, _stopped),
-)  # fmt: skip
+    Phase("stop", lambda cell: cell.world.stop(), (TOGETHER, *WRITES), Cell.live),
+    Phase("poll", Cell.poll, (CURRENT,), _unsubscribed),
+    Phase("nightly audit", _audit, (CURRENT,), _unsubscribed),
+    Phase("disconnect", _page(_disconnect), ANYTHING, _stopped),
+)
 
 
 # --- playing ---------------------------------------------------------------------------------------
@@ -209,12 +232,14 @@ PHASES: tuple[Phase, ...] = (
 def play(phase: Phase, kind: str, server: SandboxServer, patch: pytest.MonkeyPatch) -> tuple[str, list[str]]:
     """What came of the fault, in a word or two; and what is broken once it is gone and people did what the
     pages told them to."""
-    cell = _begin(server, patch)
+    cell = _begin(phase, server, patch)
     phase.arrange(cell)
     before = _census(cell)
-    rules = [server.sandbox.faults.add(kind, PARAMETERS.get(kind), **where) for where in phase.where]
+    where = ({"path": "^/lists/"},) if kind == "audience_deleted" else phase.where
+    rules = [server.sandbox.faults.add(kind, PARAMETERS.get(kind), **one) for one in where]
     phase.act(cell)
-    assert sum(rule.struck for rule in rules), f"{phase.name}: {kind} never struck"
+    if phase.name != "connect" or kind != "audience_deleted":  # connecting asks for no audience
+        assert sum(rule.struck for rule in rules), f"{phase.name}: {kind} never struck"
     outcome = _outcome(phase, cell)
     server.sandbox.faults.clear()
     _recover(cell)
@@ -223,7 +248,7 @@ def play(phase: Phase, kind: str, server: SandboxServer, patch: pytest.MonkeyPat
     return outcome, [*wrong, *_failures(cell), *_not_at_rest(cell)]
 
 
-def _begin(server: SandboxServer, patch: pytest.MonkeyPatch) -> Cell:
+def _begin(phase: Phase, server: SandboxServer, patch: pytest.MonkeyPatch) -> Cell:
     sandbox = server.sandbox
     sandbox.reset()
     sandbox.courier = InlineCourier(lambda post: Outcome(200))
@@ -249,6 +274,9 @@ def _begin(server: SandboxServer, patch: pytest.MonkeyPatch) -> Cell:
         for name, status in statuses.items()
     ]
     add_members(sandbox, world.audience.id, members=members)
+    if phase.name != "create fields":
+        for tag, label in zip(FIELDS.tags, FIELDS.labels, strict=True):
+            world.audience.add_merge_field(tag=tag, name=label, type="text", public=False)
     cell = Cell(world, people)
 
     original = rhythm.be_patient
@@ -315,7 +343,6 @@ def _recover(cell: Cell) -> None:
     cell.poll()
     if world.states().get(SyncState.FAILED):
         _retry(cell)
-    cell.poll()
 
 
 def _failures(cell: Cell) -> list[str]:
@@ -326,10 +353,10 @@ def _failures(cell: Cell) -> list[str]:
 
 
 def _not_at_rest(cell: Cell) -> list[str]:
-    """Nothing more is written, and the webhook is there."""
+    """Nothing more is written."""
     world = cell.world
     world.forget_requests()
-    world.refresh()
+    cell.poll()
     return [f"{method} {path} though nothing is left to do" for method, path, _ in world.writes()]
 
 

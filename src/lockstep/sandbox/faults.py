@@ -95,8 +95,9 @@ class Rule:
         """As the control door shows it."""
         return {
             "number": self.number, "kind": self.fault.kind, "parameters": self.fault.parameters,
-            "method": self.method, "path": self.path, "query": self.query, "nth": self.nth, "every": self.every,
-            "probability": self.probability, "times": self.times, "seen": self.seen, "struck": self.struck,
+            "method": self.method, "path": self.path, "query": self.query, "nth": self.nth,
+            "every": self.every, "probability": self.probability, "times": self.times,
+            "seen": self.seen, "struck": self.struck,
         }  # fmt: skip
 
 
