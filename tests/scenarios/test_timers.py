@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection as database
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -92,3 +93,25 @@ def test_stopping_with_nothing_synced_is_off_at_once(world: SyncWorld) -> None:
     services.stop_sync(world.actor, world.connection)
     world.connection.refresh_from_db()
     assert world.connection.mode == Connection.Mode.OFF
+
+
+def test_a_reading_of_the_audience_rewrites_only_what_differs(quiet: SyncWorld) -> None:
+    """An audience of a million is read every night; most of it is as it was."""
+    quiet.refresh()
+    before = versions(quiet)
+    assert len(before) > 1
+    changed = next(iter(quiet.audience))
+    quiet.happen(changed.email, "edit", merges={"CSKU_FNAME": "Meddled"})
+    quiet.refresh()
+    after = versions(quiet)
+    assert {email for email in before if after[email] != before[email]} == {changed.email}
+
+
+def versions(world: SyncWorld) -> dict[str, str]:
+    """Of each row of the mirror, the transaction that wrote it."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT email, xmin::text FROM sync_observedrecord WHERE connection_id = %s",
+            [world.connection.pk],
+        )
+        return dict(cursor.fetchall())

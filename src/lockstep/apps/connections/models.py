@@ -111,8 +111,6 @@ class Connection(models.Model):
     webhook_trouble = models.TextField(blank=True, default="")
     """Why there is no webhook, for the page: polling does the work meanwhile."""
     webhook_checked_at = models.DateTimeField(null=True, blank=True)
-    audits = models.BigIntegerField(default=0)
-    """Number of the newest reading of the whole audience."""
     audit_began_at = models.DateTimeField(null=True, blank=True)
     mirror_complete_at = models.DateTimeField(null=True, blank=True)
     """When a reading of the whole audience last came to its end; absence is concluded only after one."""

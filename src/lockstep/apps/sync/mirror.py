@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 from django.db import connection as database
-from django.db.models import F
 from django.utils import timezone
 
 from lockstep.apps.connections.models import Connection
@@ -53,9 +52,9 @@ WITH moved AS (
     WHERE o.connection_id = %(connection)s AND o.member_hash IN (SELECT n.member_hash FROM n)
 ), written AS (
     INSERT INTO sync_observedrecord AS o (connection_id, member_hash, email, status, values, contact_key,
-        web_id, rating, last_changed, tags, audit, observed_at)
+        web_id, rating, last_changed, tags, observed_at)
     SELECT %(connection)s, n.member_hash, n.email, n.status, n.values::jsonb, n.contact_key, n.web_id,
-        n.rating, n.last_changed, n.tags::jsonb, %(audit)s, %(now)s
+        n.rating, n.last_changed, n.tags::jsonb, %(now)s
     FROM n
     ON CONFLICT (connection_id, member_hash) DO UPDATE SET
         email = CASE WHEN excluded.email <> '' THEN excluded.email ELSE o.email END,
@@ -66,7 +65,7 @@ WITH moved AS (
         last_changed = CASE WHEN excluded.last_changed <> '' THEN excluded.last_changed
             ELSE o.last_changed END,
         tags = coalesce(excluded.tags, o.tags),
-        audit = greatest(o.audit, excluded.audit), observed_at = excluded.observed_at
+        observed_at = excluded.observed_at
     RETURNING o.member_hash, o.email, o.status, o.values, o.contact_key, o.tags
 )
 SELECT lower(btrim(email)), contact_key FROM moved
@@ -77,57 +76,85 @@ WHERE (b.status, b.values, b.email, b.tags) IS DISTINCT FROM (w.status, w.values
 """
 
 
-def write(connection_id: int, members: Sequence[ObservedMember], *, audit: int = 0) -> list[Seen]:
+def write(connection_id: int, members: Sequence[ObservedMember]) -> list[Seen]:
     """Put what was observed into the mirror; returns the members that are new or not as they were known."""
-    latest = {member.hash: member for member in members}
-    rows = [
-        (
-            member.hash,
-            member.email,
-            member.status.value,
-            msgspec.json.encode(member.values).decode(),
-            member.contact_key,
-            member.web_id,
-            member.rating,
-            member.last_changed,
-            None if member.tags is None else msgspec.json.encode(member.tags).decode(),
-        )
-        for member in latest.values()
-    ]
-    changed = execute_rows(
-        _UPSERT, _COLUMNS, rows, {"connection": connection_id, "audit": audit, "now": timezone.now()}
+    return _write(connection_id, {member.hash: _row(member) for member in members}.values())
+
+
+def _row(member: ObservedMember) -> tuple[object, ...]:
+    return (
+        member.hash,
+        member.email,
+        member.status.value,
+        msgspec.json.encode(member.values).decode(),
+        member.contact_key,
+        member.web_id,
+        member.rating,
+        member.last_changed,
+        None if member.tags is None else msgspec.json.encode(member.tags).decode(),
     )
-    return [Seen(*row) for row in changed]
 
 
 def write_absent(connection_id: int, members: Sequence[SubscriberHash]) -> list[Seen]:
     """These were looked for and are not there; returns those that were known to be there."""
-    rows = [(member, "", "", "[]", "", 0, 0, "", "[]") for member in members]
-    changed = execute_rows(
-        _UPSERT, _COLUMNS, rows, {"connection": connection_id, "audit": 0, "now": timezone.now()}
-    )
-    return [Seen(*row) for row in changed]
+    return _write(connection_id, [(member, "", "", "[]", "", 0, 0, "", "[]") for member in members])
 
 
-def begin_audit(connection_id: int) -> int:
-    """A number above every audit before; members seen from now on carry it."""
-    Connection.objects.filter(pk=connection_id).update(audits=F("audits") + 1, audit_began_at=timezone.now())
-    return Connection.objects.values_list("audits", flat=True).get(pk=connection_id)
+def _write(connection_id: int, rows: Iterable[tuple[object, ...]]) -> list[Seen]:
+    extra = {"connection": connection_id, "now": timezone.now()}
+    return [Seen(*row) for row in execute_rows(_UPSERT, _COLUMNS, list(rows), extra)]
 
 
-def finish_audit(connection: Connection, audit: int) -> int:
+# --- reading the whole audience ---------------------------------------------------------------
+
+# Whom a reading has met is noted in a table of the database session: what it met lasts no longer than the
+# reading does, and most rows of the mirror need not be touched at all.
+_MET = """
+WITH met AS (
+    INSERT INTO sync_audit_met SELECT member_hash FROM n ON CONFLICT DO NOTHING
+)
+SELECT n.member_hash FROM n LEFT JOIN sync_observedrecord o
+    ON o.connection_id = %(connection)s AND o.member_hash = n.member_hash
+WHERE o.member_hash IS NULL OR (o.email, o.status, o.values) IS DISTINCT FROM
+        (coalesce(nullif(n.email, ''), o.email), n.status, n.values::jsonb)
+    OR (o.contact_key, o.web_id, o.rating, o.last_changed, o.tags) IS DISTINCT FROM (
+        coalesce(nullif(n.contact_key, ''), o.contact_key), coalesce(nullif(n.web_id, 0), o.web_id),
+        coalesce(nullif(n.rating, 0), o.rating), coalesce(nullif(n.last_changed, ''), o.last_changed),
+        coalesce(n.tags::jsonb, o.tags))
+"""
+
+
+def begin_audit(connection_id: int) -> None:
+    """A reading of the whole audience begins, in this database session: `write_met` is its part."""
+    with database.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE IF NOT EXISTS sync_audit_met (member_hash text PRIMARY KEY)")
+        cursor.execute("TRUNCATE sync_audit_met")
+    Connection.objects.filter(pk=connection_id).update(audit_began_at=timezone.now())
+
+
+def write_met(connection_id: int, members: Sequence[ObservedMember]) -> list[Seen]:
+    """As `write`, for a page of the reading: rows that are right already are left alone."""
+    rows = {member.hash: _row(member) for member in members}
+    news = execute_rows(_MET, _COLUMNS, list(rows.values()), {"connection": connection_id})
+    return _write(connection_id, [rows[member] for (member,) in news])
+
+
+def finish_audit(connection: Connection) -> int:
     """The reading came to its end: members that it did not meet are not there. Returns how many are.
 
     What was written or looked at while the reading went on may have been passed by, and stays.
     """
     with database.cursor() as cursor:
+        cursor.execute("ANALYZE sync_audit_met")
         cursor.execute(
-            """DELETE FROM sync_observedrecord
-               WHERE connection_id = %s AND audit < %s AND observed_at < %s
-               RETURNING lower(btrim(email)), contact_key""",
-            [connection.pk, audit, connection.audit_began_at],
+            """DELETE FROM sync_observedrecord o
+               WHERE o.connection_id = %s AND o.observed_at < %s
+                 AND NOT EXISTS (SELECT FROM sync_audit_met m WHERE m.member_hash = o.member_hash)
+               RETURNING lower(btrim(o.email)), o.contact_key""",
+            [connection.pk, connection.audit_began_at],
         )
         mark_owners(connection.pk, [Seen(*row) for row in cursor.fetchall()])
+        cursor.execute("DROP TABLE sync_audit_met")
         cursor.execute(_LINK_STRAYS, _stray_parameters(connection.pk))
         # The plans of the push would otherwise be made for the empty table of a minute ago.
         cursor.execute("ANALYZE sync_observedrecord")

@@ -196,9 +196,8 @@ class ObservedRecord(models.Model):
     web_id = models.BigIntegerField(default=0)
     rating = models.SmallIntegerField(default=0)
     last_changed = models.CharField(max_length=32, blank=True, default="")
-    audit = models.BigIntegerField(default=0)
-    """Number of the audit that last saw the member."""
     observed_at = models.DateTimeField(default=timezone.now)
+    """When the row was last written; a reading of the whole audience writes only what differs."""
 
     class Meta:
         constraints = [

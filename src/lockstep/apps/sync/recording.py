@@ -365,9 +365,12 @@ WHERE r.connection_id = %(connection)s AND r.synced_key = n.key AND r.contact_ke
 """
 
 
-def record_observed(connection: Connection, members: Sequence[ObservedMember], *, audit: int = 0) -> None:
+def record_observed(
+    connection: Connection, members: Sequence[ObservedMember], *, auditing: bool = False
+) -> None:
     """What a page or a poll told; see `core.ports.Store.record_observed`."""
-    changed = mirror.write(connection.pk, members, audit=audit)
+    write = mirror.write_met if auditing else mirror.write
+    changed = write(connection.pk, members)
     execute_rows(
         _LEARN_CONTACT_KEYS,
         [("key", "text"), ("contact_key", "text")],

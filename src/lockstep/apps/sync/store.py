@@ -53,7 +53,7 @@ class PostgresStore:
     nobody_fits: bool = False
     _control: Control = field(default_factory=Control)
     _control_at: float = float("-inf")
-    _audit: int = 0
+    _auditing: bool = False
     _marks: dict[int, list[int]] = field(default_factory=dict)
     """The marks behind the receipts of the slice taken last: a slice's plan is recorded before the next."""
 
@@ -115,7 +115,7 @@ class PostgresStore:
 
     async def record_observed(self, members: Sequence[ObservedMember]) -> None:
         def work() -> None:
-            recording.record_observed(self._connection(), members, audit=self._audit)
+            recording.record_observed(self._connection(), members, auditing=self._auditing)
             if self.run_id is not None:
                 recording.count(self.run_id, observed=len(members))
 
@@ -127,13 +127,12 @@ class PostgresStore:
         await self.do(lambda: recording.record_looks(self._connection(), looks, contacts))
 
     async def begin_audit(self) -> None:
-        def work() -> int:
-            return mirror.begin_audit(self.connection_id)
-
-        self._audit = await self.do(work)
+        await self.do(lambda: mirror.begin_audit(self.connection_id))
+        self._auditing = True
 
     async def finish_audit(self) -> int:
-        return await self.do(lambda: mirror.finish_audit(self._connection(), self._audit))
+        self._auditing = False
+        return await self.do(lambda: mirror.finish_audit(self._connection()))
 
     async def recover(self) -> None:
         def work() -> None:

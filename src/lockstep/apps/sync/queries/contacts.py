@@ -103,7 +103,7 @@ def contact_sync(contact: Contact, *, events: int = 8) -> ContactSync | None:
         refusal_field=record.refusal_field if record else "",
         first_synced_at=record.first_synced_at if record else None,
         synced_at=record.synced_at if record else None,
-        observed_at=observed.observed_at if observed else None,
+        observed_at=_last_seen(connection, observed) if observed else None,
         rating=observed.rating if observed else 0,
         web_id=observed.web_id if observed else 0,
         member_email=observed.email if observed else "",
@@ -215,3 +215,8 @@ def count_in_mailchimp(company_id: int, rows: QuerySet[Any], *, by: str) -> int:
         company_id=company_id, state=SyncState.SYNCED, contact__in=contacts.values("pk")
     )
     return synced.values("contact_id").distinct().count()
+
+
+def _last_seen(connection: Connection, observed: ObservedRecord) -> datetime:
+    """A reading of the whole audience sees everybody, and writes down only who is not as known."""
+    return max(filter(None, (observed.observed_at, connection.mirror_complete_at)))
