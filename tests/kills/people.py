@@ -174,13 +174,8 @@ class People:
 
     def deleted(self, dice: random.Random) -> None:
         self._raw(
-<<<<<<< HEAD
             "UPDATE book_contact SET deleted_at = CASE WHEN deleted_at IS NULL THEN %s END"
             " WHERE id = ANY(%s)",
-=======
-            """UPDATE book_contact SET deleted_at = CASE WHEN deleted_at IS NULL THEN %s END
-               WHERE id = ANY(%s)""",
->>>>>>> 2d2263e (Read many uncertain contacts in pages, and try a run that waited with a new engine)
             timezone.now(),
             self._some(dice, 0.01),
         )
