@@ -217,6 +217,7 @@ def _show(
         ],
         "retired": [row for row in rows if row.retired],
         "editing": editing,
+        "left": next(iter(chosen_ids(request.GET, "left")), None),
         "problem": problem,
         "typed": typed,
         "signs": ListValue.Glyph.choices,
