@@ -248,7 +248,8 @@ def _move(world: World, event: Event) -> str:
     if member is None or member.archived or member.id == hash_of(email):
         return NOTHING
     view = world.store.book.view()
-    if not any(view.desired(number).fits for number in _linked_to(world, member)):
+    rivals = [c for c in world.contacts.values() if c.key == address_key(member.email)]
+    if len(rivals) > 1 or not any(view.desired(number).fits for number in _linked_to(world, member)):
         world.only_an_audit_tells = True
     return _there(world, member.email, "edit", new_email=email, by="user")
 
