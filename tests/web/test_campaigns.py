@@ -51,12 +51,15 @@ def test_the_pages_of_one_campaign_from_list_to_contact(world: CampaignWorld, br
     assert "As a table" in page
     for by in ("client", "rep", "tag", "client-tag", "nonsense"):
         assert "Who reacts" in text(browser, f"/campaigns/{pk}?by={by}")
-    for reaction in ("clicked", "clicked-untouched", "opened"):
+    for reaction in ("clicked", "clicked-untouched"):
         assert contact.full_name in text(browser, f"/campaigns/{pk}/contacts?reaction={reaction}")
     assert contact.email not in text(browser, f"/campaigns/{pk}/contacts?reaction=silent")
     assert contact.full_name in text(browser, f"/campaigns/{pk}/contacts?reaction=clicked&link=0")
     assert "Holiday gifts" in text(browser, f"/contacts/{contact.pk}/marketing")
     assert "Latest reactions" in text(browser, f"/clients/{contact.client_id}/activity")
+    listed = text(browser, f"/campaigns/{pk}/contacts?reaction=clicked")
+    report = listed.split('class="btn pri" href="')[1].split('"')[0]
+    assert contact.email in text(browser, report)
     assert "Gone quiet" in text(browser, "/campaigns/quiet?campaigns=3")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -40,16 +41,16 @@ MORNING = datetime(2026, 11, 23, 9, tzinfo=UTC)
         (datetime(2026, 11, 29, 12, 0, tzinfo=UTC), None),
     ],
 )
-def test_when_digests_are_due(settings: object, moment: datetime, week: date | None) -> None:
-    settings.TIME_ZONE = "UTC"  # type: ignore[attr-defined]
-    assert digest_week(moment) == week
+def test_when_digests_are_due(moment: datetime, week: date | None) -> None:
+    assert digest_week(moment, UTC) == week
+    tokyo = ZoneInfo("Asia/Tokyo")
+    assert digest_week(moment - timedelta(hours=9), tokyo) == week
 
 
 @pytest.fixture
-def rep(settings: object) -> Seat:
+def rep() -> Seat:
     """A rep of a company with the digest on; a contact of theirs clicked last week, another rep's as well."""
-    settings.TIME_ZONE = "UTC"  # type: ignore[attr-defined]
-    seat = SeatFactory(user__first_name="Ada")
+    seat = SeatFactory(user__first_name="Ada", company__time_zone="UTC")
     CampaignSettings.objects.create(company=seat.company, digest=True)
     link = ConnectionFactory(company=seat.company)
     campaign = Campaign.objects.create(

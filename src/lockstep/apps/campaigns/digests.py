@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import connection as database
 from django.urls import reverse
-from django.utils import timezone
 
 from lockstep.apps.accounts.models import Seat
 from lockstep.apps.campaigns.models import CampaignSettings, Digest, DigestChoice
@@ -25,15 +24,15 @@ __all__ = ["clicks_of", "digest_text", "digest_week", "send_digests"]
 log = logging.getLogger("lockstep.campaigns")
 
 HOUR = 8
-"""Local time at which digests go out."""
+"""Time of the company at which digests go out."""
 
 LINES = 30
 
 
-def digest_week(now: datetime) -> date | None:
-    """The Monday whose digests are due: from eight that morning until the end of the Tuesday after; local
-    time. None else. Pure but for the installation's time zone."""
-    local = timezone.localtime(now)
+def digest_week(now: datetime, zone: tzinfo) -> date | None:
+    """The Monday whose digests are due: from eight that morning until the end of the Tuesday after, in the
+    company's time zone. None else. Pure."""
+    local = now.astimezone(zone)
     monday = local.date() - timedelta(days=local.weekday())
     if local.weekday() > 1 or (local.weekday() == 0 and local.hour < HOUR):
         return None
@@ -67,7 +66,7 @@ GROUP BY k.id, c.name, g.id ORDER BY c.name, 2, count(*) DESC, g.id
 
 def clicks_of(seat: Seat, week: date) -> list[Clicked]:
     """Who of the rep's own clients clicked in the seven days before this Monday."""
-    zone = timezone.get_default_timezone()
+    zone = seat.company.zone
     end = datetime.combine(week, time(), zone)
     begin = datetime.combine(week - timedelta(days=7), time(), zone)
     with database.cursor() as cursor:
@@ -108,18 +107,22 @@ def digest_text(name: str, found: list[Clicked]) -> tuple[str, str]:
 
 def send_digests(now: datetime) -> int:
     """Send the digests that are due and were not sent; returns how many went out."""
-    week = digest_week(now)
-    if week is None:
-        return 0
     seats = (
         Seat.objects.filter(
             company__in=CampaignSettings.objects.filter(digest=True).values("company"), user__is_active=True
         )
         .exclude(pk__in=DigestChoice.objects.filter(wanted=False).values("seat"))
-        .exclude(pk__in=Digest.objects.filter(week=week, sent_at__isnull=False).values("seat"))
         .select_related("user", "company")
     )
-    return sum(_send(seat, week, now) for seat in seats.order_by("pk"))
+    sent = 0
+    for seat in seats.order_by("pk"):
+        week = digest_week(now, seat.company.zone)
+        if (
+            week is not None
+            and not Digest.objects.filter(seat=seat, week=week, sent_at__isnull=False).exists()
+        ):
+            sent += _send(seat, week, now)
+    return sent
 
 
 def _send(seat: Seat, week: date, now: datetime) -> bool:

@@ -318,7 +318,7 @@ class CampaignSettings(models.Model):
     keep_months = models.PositiveSmallIntegerField(default=KEPT_MONTHS)
     """Months after sending; 0: for ever."""
     digest = models.BooleanField(default=False)
-    """Mondays at eight, in the installation's time zone, each rep hears which of their clients clicked."""
+    """Mondays at eight, in the company's time zone, each rep hears which of their clients clicked."""
 
     class Meta:
         verbose_name_plural = "campaign settings"

@@ -21,6 +21,7 @@ from lockstep.apps.campaigns.queries import (
     last_read,
     quiet_contacts,
 )
+from lockstep.apps.campaigns.report_sets import address_of_quiet
 from lockstep.apps.campaigns.services import refresh_campaigns
 from lockstep.web.campaigns import plots
 from lockstep.web.doors import AskedRequest, answer, door, go
@@ -89,7 +90,12 @@ def quiet(request: AskedRequest) -> HttpResponse:
     number = int(asked) if asked in {str(choice) for choice in QUIET_CHOICES} else QUIET_CAMPAIGNS
     found = quiet_contacts(request.actor, campaigns=number).select_related("client")
     page = Paginator(found.order_by("name_key", "pk"), 25).get_page(page_number(request))
-    context = _frame(request, "quiet", "") | {"page": page, "number": number, "choices": QUIET_CHOICES}
+    context = _frame(request, "quiet", "") | {
+        "page": page,
+        "number": number,
+        "choices": QUIET_CHOICES,
+        "report": address_of_quiet(number),
+    }
     return answer(request, "campaigns/quiet.html", context, fragment="rows")
 
 

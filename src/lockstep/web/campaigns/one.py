@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
 
 from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.campaigns.queries import (
@@ -21,25 +19,18 @@ from lockstep.apps.campaigns.queries import (
     contacts_who,
     links_of,
 )
+from lockstep.apps.campaigns.report_sets import address_of_reaction
 from lockstep.apps.campaigns.services import look_at
 from lockstep.web.campaigns import plots
 from lockstep.web.campaigns.lists import NAV, page_number
 from lockstep.web.doors import AskedRequest, answer, door
 
-__all__ = ["campaign", "contacts", "of_contact_live", "report_address"]
+__all__ = ["campaign", "contacts", "of_contact_live"]
 
 BY = {"client": "By client", "rep": "By rep", "tag": "By tag", "client-tag": "By client tag"}
 
 NOTHING_NEW = 204
 """htmx swaps nothing on this answer."""
-
-
-def report_address(**wanted: object) -> str:
-    """The Mailing List report narrowed so; '' where there is no report."""
-    try:
-        return f"{reverse('report:index')}?{urlencode(wanted)}"
-    except NoReverseMatch:
-        return ""
 
 
 @door(Permission.VIEW_SYNC, nav=NAV)
@@ -83,9 +74,6 @@ def contacts(request: AskedRequest, campaign_id: int) -> HttpResponse:
     link = link if link is not None and reaction is Reaction.CLICKED and link < 2**15 - 16 else None
     found = contacts_who(request.actor, campaign_id, reaction, link=link).select_related("client")
     page = Paginator(found.order_by("name_key", "pk"), 25).get_page(page_number(request))
-    narrowed = {"campaign": campaign_id, "reaction": reaction.value} | (
-        {} if link is None else {"link": link}
-    )
     context = {
         "row": row,
         "page": page,
@@ -93,7 +81,7 @@ def contacts(request: AskedRequest, campaign_id: int) -> HttpResponse:
         "words": REACTIONS[reaction],
         "reactions": list(REACTIONS.items()),
         "link": next((one for one in links_of(request.actor, campaign_id) if one.number == link), None),
-        "report": report_address(**narrowed),
+        "report": address_of_reaction(campaign_id, reaction, link),
     }
     return answer(request, "campaigns/contacts.html", context, fragment="rows")
 
