@@ -220,6 +220,19 @@ class StoreContract(StorePlay):
         assert {want.contact_id for want in part.desired} == {older, newer}
         assert set(part.receipts) == {newer}
 
+    async def test_whoever_comes_along_keeps_a_mark_of_their_own(self, world: BookWorld) -> None:
+        """They come without the rivals of an address that they took meanwhile."""
+        first, moved, rival = await self.in_step(world, BOB, BOB, "cleo@book.example")
+        await world.edit(first, name="Changed")
+        await world.edit(moved, email="cleo@book.example")
+        part = await world.store.next_slice(1, frozenset())
+        assert part is not None
+        assert {first, moved} <= {want.contact_id for want in part.desired}
+        await world.store.record_plan(part, make_plan(part, Policy()))
+        assert moved in await self.marked(world)
+        part = await self.take(world)
+        assert rival in {want.contact_id for want in part.desired}
+
     async def test_whoever_comes_along_does_so_although_busy(self, world: BookWorld) -> None:
         """The caller leaves who is busy for later and marks it; left out here it would be forgotten."""
         older, newer = await self.in_step(world, BOB, BOB)

@@ -125,14 +125,14 @@ class MemoryStore:
         keys = {key for contact_id in marked for key in self._keys(contact_id)}
         taken = set(marked)
         sharing = [c for c in self._known() if c not in taken and not keys.isdisjoint(self._keys(c))]
-        part = self._slice(sorted([*marked, *sharing]), with_receipts=True) if marked else None
+        part = self._slice(sorted([*marked, *sharing]), taken=taken) if marked else None
         await self.pulse()
         return part
 
     async def slice_after(self, contact_id: int, limit: int) -> Slice | None:
         await self.pulse()
         ids = [known for known in self._known() if known > contact_id][:limit]
-        part = replace(self._slice(ids, with_receipts=False), through=ids[-1]) if ids else None
+        part = replace(self._slice(ids), through=ids[-1]) if ids else None
         await self.pulse()
         return part
 
@@ -159,7 +159,8 @@ class MemoryStore:
             keys.add(address_key(moved.email))
         return keys - {NO_ADDRESS}
 
-    def _slice(self, ids: Sequence[int], *, with_receipts: bool) -> Slice:
+    def _slice(self, ids: Sequence[int], *, taken: Set[int] = frozenset()) -> Slice:
+        """Marks are taken off `taken` alone: of who came along, further rivals may be missing."""
         view = self.book.view()
         desired = tuple(view.desired(contact_id) for contact_id in ids)
         observed: dict[SubscriberHash, Observation] = {}
@@ -186,7 +187,7 @@ class MemoryStore:
             silenced=frozenset(
                 c.key for c in self.book.contacts.values() if c.no_marketing and c.key in keys
             ),
-            receipts={c: self.marks[c] for c in ids if c in self.marks} if with_receipts else {},
+            receipts={c: self.marks[c] for c in ids if c in taken},
         )
 
     def _claimed(self, view: BookView, keys: Set[AddressKey], inside: Set[int]) -> Iterable[AddressKey]:
