@@ -70,7 +70,7 @@ def test_search_as_you_type(page: Page) -> None:
     page.keyboard.press("/")
     page.keyboard.type("lant")
     expect(rows).to_have_count(1)
-    expect(page.locator("[name=q]")).to_be_focused()
+    expect(page.locator("input[type=search][name=q]")).to_be_focused()
     expect(page).to_have_url(re.compile("q=lant"))
     page.reload()
     expect(rows).to_have_count(1)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 
 import psycopg
@@ -27,6 +28,10 @@ _POLL_SECONDS = 0.5
 #: How long a job may go on after the worker was asked to stop; a sync's cursor loses nothing by being
 #: cut off.
 _GRACE_SECONDS = 6.0
+
+#: How long the whole end may take; a launcher that was killed takes the database with it, and a worker that
+#: says farewell to that would outlive them.
+_LAST_SECONDS = _GRACE_SECONDS + 6.0
 
 #: How often a database that is away is asked whether it is back.
 _AGAIN_SECONDS = 1.0
@@ -53,8 +58,13 @@ def run_worker(*, concurrency: int = 8, until_idle: bool = False) -> None:
 async def _work(concurrency: int, until_idle: bool) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        told.set()
+        loop.call_later(_LAST_SECONDS, _leave_everything)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, tell)
     try:
         while not told.is_set():
             try:
@@ -69,6 +79,12 @@ async def _work(concurrency: int, until_idle: bool) -> None:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def _leave_everything() -> None:
+    """End now: what still waits, waits for a database that is gone, and a kill costs no work."""
+    log.warning("the worker did not come to its end in time and leaves")
+    os._exit(1)
 
 
 async def _work_while_it_lasts(concurrency: int, until_idle: bool, told: asyncio.Event) -> None:
