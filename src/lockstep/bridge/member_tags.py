@@ -80,12 +80,12 @@ class TagDirectory:
         return frozenset(email for email in (*add, *remove) if address_key(email) not in done)
 
     async def _find(self, api: MailchimpAPI, tag: str, *, make: bool) -> int | None:
-        if self._ids is None:
+        ids = self._ids  # another call that fails meanwhile forgets them all
+        if ids is None:
             rows = await api.segments(self._list_id, segment_type="static")
-            self._ids = {row.name.casefold(): row.id for row in rows}
-        known = self._ids.get(tag.casefold())
+            ids = self._ids = {row.name.casefold(): row.id for row in rows}
+        known = ids.get(tag.casefold())
         if known is None and make:
-            self._ids[tag.casefold()] = known = (
-                await api.create_segment(self._list_id, NewSegment(name=tag, static_segment=[]))
-            ).id
+            made = await api.create_segment(self._list_id, NewSegment(name=tag, static_segment=[]))
+            known = ids[tag.casefold()] = made.id
         return known
