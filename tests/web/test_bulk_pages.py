@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from tests.factories import ClientFactory, ContactFactory, ListValueFactory, SeatFactory, TagFactory
 
 from lockstep.apps.accounts.models import Seat
@@ -264,3 +265,38 @@ def test_pages_cost_the_same_however_many_rows(browser: Browser, seat: Seat) -> 
     add(5)
     assert costs() == few
     assert max(few.values()) <= 40
+
+
+def test_from_the_client_page_to_its_contacts_and_back(browser: Browser, contacts: list[Contact]) -> None:
+    """A link with the choice made, a preview, and after the deed the page again."""
+    client = contacts[0].client
+    ContactFactory(client=ClientFactory(company=client.company))
+    page = browser.get(reverse("book:client", args=[client.pk])).text
+    assert f"?everything=1&amp;client={client.pk}&amp;to-no_marketing=yes" in page
+    asked = {"everything": "1", "client": client.pk, "to-no_marketing": "yes"}
+    assert "Change 4 contacts" in browser.get(reverse("book:bulk_contacts"), asked).text
+    done = browser.post(reverse("book:bulk_contacts"), asked)
+    assert done.headers["Location"] == reverse("book:client_contacts", args=[client.pk])
+    assert Contact.objects.filter(no_marketing=True).count() == 4
+    asked = {"pick": client.pk, "from": "client", "to-active": "no"}
+    done = browser.post(reverse("book:bulk_clients"), asked)
+    assert done.headers["Location"] == reverse("book:client", args=[client.pk])
+    client.refresh_from_db()
+    assert not client.active
+    assert "to-active=yes" in browser.get(reverse("book:client", args=[client.pk])).text
+
+
+def test_who_was_deactivated_is_offered_as_no_ones_rep(browser: Browser, seat: Seat) -> None:
+    gone = SeatFactory(company=seat.company, role=Role.SALES, deactivated_at=timezone.now())
+    gone.user.first_name, gone.user.last_name = "Gone", "Fisher"
+    gone.user.save()
+    kestrel = ClientFactory(company=seat.company, name="Kestrel")
+    new, every = reverse("book:new_client"), reverse("book:clients")
+    assert "Gone Fisher" not in browser.get(new).text
+    assert "Gone Fisher" not in browser.get(every).text
+    Client.objects.filter(pk=kestrel.pk).update(rep=gone.user)
+    assert "Gone Fisher" not in browser.get(new).text
+    assert "Gone Fisher" in browser.get(every).text, "their clients have to be found to be given on"
+    assert "Gone Fisher" in browser.get(reverse("book:edit_client", args=[kestrel.pk])).text
+    asked = {"pick": kestrel.pk, "to-rep_id": gone.user_id}
+    assert browser.post(reverse("book:bulk_clients"), asked).status_code == 422

@@ -46,6 +46,7 @@ def table(data: bytes):
         ("utf-16-be", "Comma, UTF-16"),
         ("utf-32", "Comma, UTF-32"),
         ("cp1252", "Comma, Windows-1252"),
+        ("mac-roman", "Comma, Mac Roman"),
     ],
 )
 def test_encodings(encoding, kind):
@@ -54,6 +55,17 @@ def test_encodings(encoding, kind):
         ["Client Name", "Contact First Name"],
         [["Café “Lucía”", "Zoë"]],
         kind,
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["Siobhán O’Neil", "Škoda Žižkov", "Zoë", "O’Neil’s", "Ünal", "Œuvre d’art €"]
+)
+def test_words_of_windows_are_not_taken_for_a_mac(name):
+    assert table(f"Client Name\r\n{name}".encode("cp1252")) == (
+        ["Client Name"],
+        [[name]],
+        "Comma, Windows-1252",
     )
 
 

@@ -93,7 +93,7 @@ def _bulk(request: AskedRequest, subject: str) -> HttpResponse:
     if edit is not None:
         try:
             if request.method == "POST":
-                return _start(request, start_bulk_edit(request.actor, chosen, edit))
+                return _start(request, start_bulk_edit(request.actor, chosen, edit), _back(asked, chosen))
             preview = preview_bulk_edit(request.actor, chosen, edit)
         except Invalid as error:
             if do not in _DELETES:
@@ -112,13 +112,21 @@ def _bulk(request: AskedRequest, subject: str) -> HttpResponse:
         "problem": problem,
         "selection": _selection_fields(asked, subject),
         "mailchimp": _meaning(request, chosen, edit, preview) if preview and preview.changing else "",
-        "back": reverse(
-            "book:clients" if subject == "client" or chosen.contacts_of_clients else "book:contacts"
-        ),
+        "back": _back(asked, chosen),
         "verb": {"delete": "Delete", "restore": "Restore"}.get(do, "Change"),
     }
     status = 422 if problem and request.method == "POST" else 200
     return answer(request, "book/bulk.html", context, fragment="preview", status=status)
+
+
+def _back(asked: QueryDict, chosen: Selection) -> str:
+    """The list or the client page on which the rows were chosen."""
+    if chosen.subject == "contact" and not chosen.contacts_of_clients:
+        of = chosen_ids(asked, "client")
+        return reverse("book:client_contacts", args=[of[0]]) if of else reverse("book:contacts")
+    if asked.get("from") == "client" and len(chosen.ids) == 1:
+        return reverse("book:client", args=[chosen.ids[0]])
+    return reverse("book:clients")
 
 
 def _edit(form: BulkForm, subject: str, do: str) -> BulkEdit | None:
@@ -163,8 +171,8 @@ def _meaning(request: AskedRequest, chosen: Selection, edit: BulkEdit | None, pr
     return ""
 
 
-def _start(request: AskedRequest, bulk: BulkChange) -> HttpResponse:
-    """Do what can be done while somebody waits; a worker does the rest."""
+def _start(request: AskedRequest, bulk: BulkChange, back: str = "") -> HttpResponse:
+    """Do what can be done while somebody waits; a worker does the rest. `back` is where one was."""
     bulk = advance_bulk(bulk.pk, more=deadline(AT_ONCE, time.monotonic))
     if bulk.state == BulkChange.State.RUNNING:
         queue_bulk_change(bulk.pk)
@@ -175,15 +183,15 @@ def _start(request: AskedRequest, bulk: BulkChange) -> HttpResponse:
     text = f"{bulk.words}: {what}." if what else f"{bulk.words}."
     undo = reverse("book:undo_bulk", args=[bulk.pk])
     messages.success(request, text, extra_tags=undo)
-    return go(request, _after(request, bulk, page))
+    return go(request, _after(request, bulk, page, back))
 
 
-def _after(request: AskedRequest, bulk: BulkChange, page: str) -> str:
-    """Back to where one was; to the change's own page where that is not known."""
+def _after(request: AskedRequest, bulk: BulkChange, page: str, back: str) -> str:
+    """Back to where one was; for an undo to the change's own page where that is not known."""
     if bulk.kind == BulkChange.Kind.UNDO:
         here = getattr(request.htmx, "current_url_abs_path", None)
         return here or page
-    return reverse("book:clients" if bulk.subject_kind == "client" else "book:contacts")
+    return back
 
 
 @door(Permission.VIEW_BOOK, nav="changes")

@@ -49,7 +49,7 @@ class BulkForm(forms.Form):
             self._listed(actor, "status_id", "Status", ListValue.Kind.STATUS)
             self._listed(actor, "industry_id", "Industry", ListValue.Kind.INDUSTRY)
             if not actor.own_clients_only:
-                self.fields["rep_id"] = _listed("Client rep", reps(actor))
+                self.fields["rep_id"] = _listed("Client rep", reps(actor, open_only=True))
         else:
             self._listed(actor, "department_id", "Department", ListValue.Kind.DEPARTMENT)
             self.fields["no_marketing"] = _choice(

@@ -117,7 +117,7 @@ class ClientForm(_AddressForm):
         self._offer(
             "industry_id", list_values(actor, ListValue.Kind.INDUSTRY, counts=False), held and held.industry
         )
-        self._offer("rep_id", reps(actor), held and held.rep)
+        self._offer("rep_id", reps(actor, open_only=True), held and held.rep)
         field = self.fields["tags"]
         assert isinstance(field, TagsField)
         field.suggest([tag.name for tag in tags(actor, Tag.Kind.CLIENT, counts=False)])

@@ -81,8 +81,12 @@ def tags(actor: Actor, kind: Tag.Kind, *, counts: bool = True) -> tuple[ChoiceRo
         return _choice_rows(cursor.fetchall(), numbers)
 
 
-def reps(actor: Actor) -> tuple[ChoiceRow, ...]:
-    """Everybody with a seat, by name, with how many clients they are the rep of; three queries at most."""
+def reps(actor: Actor, *, open_only: bool = False) -> tuple[ChoiceRow, ...]:
+    """The reps by name, with how many clients each has; three queries at most.
+
+    Who was deactivated can be filtered by while any client is still theirs,
+    and is never offered where a rep is chosen (`open_only`).
+    """
     actor.require(Permission.VIEW_BOOK)
     seats = Seat.objects.filter(company=actor.company).select_related("user")
     numbers = numbers_of(actor.company.pk, CLIENT, ["rep"])
@@ -98,7 +102,10 @@ def reps(actor: Actor) -> tuple[ChoiceRow, ...]:
             counts = dict(cursor.fetchall())
     if actor.own_clients_only:
         seats = seats.filter(user=actor.user)
-    people = sorted(seats, key=lambda seat: (seat.user.full_name.lower(), seat.user.pk))
+    kept = [
+        seat for seat in seats if seat.deactivated_at is None or (not open_only and counts.get(seat.user_id))
+    ]
+    people = sorted(kept, key=lambda seat: (seat.user.full_name.lower(), seat.user.pk))
     return tuple(
         ChoiceRow(seat.user.pk, seat.user.full_name, "", counts.get(seat.user.pk, 0)) for seat in people
     )

@@ -151,7 +151,8 @@ def _check_rep(actor: Actor, check: FieldCheck, rep_id: int | None) -> str:
     if actor.own_clients_only:
         check.complain("rep_id", "You see only your own clients, so you can't give them to somebody else.")
     elif rep_id is not None:
-        seat = Seat.objects.filter(company=actor.company, user_id=rep_id).select_related("user").first()
+        open_seats = Seat.objects.filter(company=actor.company, user_id=rep_id, deactivated_at=None)
+        seat = open_seats.select_related("user").first()
         if seat is not None:
             return f"client rep set to {seat.user.full_name}"
         check.complain("rep_id", "Choose one of the people in your company.")

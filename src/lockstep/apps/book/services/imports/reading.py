@@ -128,17 +128,31 @@ def _encoding(file: BinaryIO) -> tuple[str, str]:
             decoder.decode(part)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return "lockstep-cp1252", "Windows-1252"
+        return ("mac-roman", "Mac Roman") if _looks_like_mac_roman(start) else ("cp1252", "Windows-1252")
     return "utf-8", "UTF-8"
+
+
+_MAC_LETTERS = frozenset([0x87, 0x88, 0x89, 0x8A, 0x8B, 0x8C, 0x8D, 0x8E, 0x8F, 0x90, 0x98, 0x9D, 0x9F])
+"""Small accented letters in Mac Roman; in Windows-1252 capitals, signs or nothing at all."""
+_ODD_IN_BOTH = frozenset([0xC9, 0xCA, *range(0xD0, 0xD6)])
+"""Quotes, dashes and the like in Mac Roman, which say nothing about Windows-1252."""
+
+
+def _looks_like_mac_roman(sample: bytes) -> bool:
+    """Whether more bytes behind a small letter are letters of an old Mac than letters of Windows anywhere."""
+    mac = windows = 0
+    for before, byte in zip(sample, sample[1:], strict=False):
+        if byte in _MAC_LETTERS:
+            mac += 0x61 <= before <= 0x7A
+        elif byte >= 0xC0 and byte not in _ODD_IN_BOTH:
+            windows += 1
+    return mac > windows
 
 
 def _csv_rows(file: BinaryIO) -> tuple[Iterator[Row], str]:
     encoding, encoding_name = _encoding(file)
-    if encoding == "lockstep-cp1252":
-        # Five bytes mean nothing in Windows-1252: they become the replacement character, not a failure.
-        encoding, errors = "cp1252", "replace"
-    else:
-        errors = "replace"
+    # Five bytes mean nothing in Windows-1252: they become the replacement character, not a failure.
+    errors = "replace"
     file.seek(0)
     sample = codecs.getincrementaldecoder(encoding)(errors).decode(file.read(_SAMPLE))
     file.seek(0)
