@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HOME = Path(__file__).parents[2]
-VICTIMS = ("busy worker", "backend", "sandbox")
+VICTIMS = ("busy worker", "postmaster", "backend", "sandbox")
 
 
 @pytest.mark.postgres

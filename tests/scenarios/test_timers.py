@@ -7,6 +7,7 @@ from django.db import connection as database
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from lockstep.apps.book.models import Change
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync import services, tasks
 from lockstep.apps.sync.models import Mark, MemberRecord, SyncRun
@@ -38,6 +39,25 @@ def quiet(world: SyncWorld) -> SyncWorld:
 def test_a_connection_with_nothing_to_do_is_left_alone(quiet: SyncWorld) -> None:
     tasks.sweep(0)
     assert woken() == 0
+
+
+def test_changes_that_no_sync_waits_for_do_not_pile_up(quiet: SyncWorld) -> None:
+    """Edits after a stop would otherwise wait until somebody starts a sync, be it in years."""
+    alone = ContactFactory()  # of a company without any connection
+    Connection.objects.update(mode=Connection.Mode.OFF, live_at=None)
+    late = ContactFactory(company=quiet.company)
+    assert set(Change.objects.values_list("company_id", flat=True)) >= {alone.company_id, late.company_id}
+    tasks.sweep(0)
+    assert not Change.objects.exists()
+    quiet.start()
+    assert quiet.member(late.email)["status"] == "subscribed"
+
+
+def test_changes_of_a_paused_connection_wait_for_it(quiet: SyncWorld) -> None:
+    Connection.objects.update(broken_kind="key_revoked")
+    ContactFactory(company=quiet.company)
+    tasks.sweep(0)
+    assert Change.objects.filter(company=quiet.company).exists()
 
 
 @pytest.mark.parametrize("what", ["a mark", "a change", "a due poll", "an open run", "a stop that was lost"])

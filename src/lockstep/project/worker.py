@@ -116,10 +116,15 @@ async def _work_while_it_lasts(concurrency: int, until_idle: bool, told: asyncio
                 )
             )
             try:
-                await asyncio.wait({working, beside[-1]}, return_when=asyncio.FIRST_COMPLETED)
+                # None of those beside ends by itself. A worker without one would look alive and hear of
+                # nothing, so everything begins anew then.
+                await asyncio.wait({working, *beside}, return_when=asyncio.FIRST_COMPLETED)
                 working.cancel()  # no effect on one that has ended by itself
                 with contextlib.suppress(asyncio.CancelledError):
                     await working
+                for task in beside:
+                    if task.done():
+                        task.result()
             finally:
                 for task in beside:
                     task.cancel()

@@ -67,3 +67,28 @@ def dispatch_changes(company_id: int) -> int:
         taken += changes
         if changes < CHANGES_AT_ONCE:
             return taken
+
+
+_DROP = """
+DELETE FROM book_change WHERE id IN (
+    SELECT ch.id FROM book_change ch WHERE NOT EXISTS (
+        SELECT FROM connections_connection cn WHERE cn.company_id = ch.company_id AND cn.mode <> %(off)s)
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+"""
+
+
+def drop_unheard() -> int:
+    """Drop the changes of companies that keep no audience in step; how many there were.
+
+    Nobody is woken for them, so they would wait, and grow in number, until a sync is started, which looks at
+    the whole book in any case. What is dropped was committed before the start that it does not see yet:
+    that start reads it from the book.
+    """
+    dropped = 0
+    while True:
+        with database.cursor() as cursor:
+            cursor.execute(_DROP, {"off": Connection.Mode.OFF.value, "limit": CHANGES_AT_ONCE})
+            now = cursor.rowcount
+        dropped += now
+        if now < CHANGES_AT_ONCE:
+            return dropped

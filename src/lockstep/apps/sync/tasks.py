@@ -14,6 +14,7 @@ from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.opening import SystemClock, open_account
 from lockstep.apps.sync import bookkeeping
 from lockstep.apps.sync.database_thread import DatabaseThread
+from lockstep.apps.sync.dispatch import drop_unheard
 from lockstep.apps.sync.models import Mark, MemberRecord, SyncRun, WebhookDelivery
 from lockstep.apps.sync.recording import mark_contacts
 from lockstep.apps.sync.runner import run_connections
@@ -53,7 +54,11 @@ def _busy_connections(account: MailchimpAccount) -> list[int]:
 @app.periodic(cron="* * * * * */10", periodic_id="sweep")
 @app.task(name="lockstep.sync.sweep", queue=QUEUE, queueing_lock="sync-sweep", lock="sync-sweep")
 def sweep(timestamp: int) -> None:
-    """Wake accounts with something to do that nobody announced: a missed notice, a poll, an open run."""
+    """Wake accounts with something to do that nobody announced: a missed notice, a poll, an open run.
+
+    Changes of the book that no sync waits for are dropped on the way.
+    """
+    drop_unheard()
     poll_due = Q(last_polled_at=None) | Q(last_polled_at__lt=timezone.now() - POLL_EVERY)
     marked = Q(pk__in=Mark.objects.values("connection_id"))
     changed = Q(company_id__in=Change.objects.values("company_id"))
