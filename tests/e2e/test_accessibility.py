@@ -19,7 +19,9 @@ from pytest_django.live_server_helper import LiveServer
 from lockstep.apps.accounts.models import Seat, SignIn
 from lockstep.apps.accounts.services import note_sign_in
 from lockstep.apps.book.models import Contact, Import
-from lockstep.apps.book.services import add_starting_values
+from lockstep.apps.book.queries import ContactFilter
+from lockstep.apps.book.queries.selection import Selection
+from lockstep.apps.book.services import BulkEdit, add_starting_values, advance_bulk, start_bulk_edit
 from lockstep.apps.book.services.imports import run_import
 from lockstep.apps.sync import services
 from lockstep.sandbox.testing import SandboxServer, serve
@@ -40,6 +42,9 @@ STILL = """() => { const sheet = new CSSStyleSheet()
     sheet.replaceSync("*, *::before, *::after { transition: none !important }")
     document.adoptedStyleSheets = [sheet] }"""
 """Colours fade from one look into the next: what axe would see meanwhile is neither."""
+
+OPEN = """id => { const part = document.getElementById(id)
+    part.popover ? part.showPopover() : part.showModal() }"""
 
 SERIOUS = ("serious", "critical")
 
@@ -88,6 +93,14 @@ def fill(world: SyncWorld) -> dict[str, Contact]:
     return contacts
 
 
+def _bulk_change(seat: Seat) -> int:
+    """A bulk change that is done, of a tag for everybody."""
+    everybody = Selection(wanted=ContactFilter(), everything=True)
+    edit = BulkEdit(subject="contact", add_tags=("Trade fair",))
+    bulk = start_bulk_edit(seat.actor(), everybody, edit)
+    return advance_bulk(bulk.pk, more=lambda: True).pk
+
+
 @pytest.fixture
 def at_work(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[str, list[str]]:
     """A session, and the pages of a company whose sync is on."""
@@ -122,7 +135,8 @@ def at_work(transactional_db: None, practice_mailchimp: SandboxServer) -> tuple[
         *(f"{sync}?tab=failed&list=1", f"{sync}/history", f"{sync}/history/{run.pk}"),
         *("/clients/bulk?everything=1&to-active=no", f"/contacts/bulk?pick={contacts['Synced'].pk}"),
         f"/contacts/merge?pick={contacts['Synced'].pk}&pick={contacts['Older'].pk}",
-        *("/clients/duplicates", "/contacts/duplicates", "/changes"),
+        *("/clients/duplicates", "/contacts/duplicates", "/changes", f"/changes/{_bulk_change(seat)}"),
+        *("/clients#cols", f"/clients/{client}#client-more", "/report#saved-views"),
         *(f"{settings_of}/profile", f"{settings_of}/mailchimp/"),
         *("/campaigns/?sent=all", "/campaigns/clients?sent=all", "/campaigns/quiet", "/campaigns/settings"),
         *(f"/campaigns/{campaign}", f"/campaigns/{campaign}/contacts?reaction=sent"),
@@ -148,6 +162,7 @@ def before_the_start(transactional_db: None, practice_mailchimp: SandboxServer) 
             Import.objects.filter(pk=parent.pk).update(dry_run=False, state=Import.State.QUEUED)
             run_import(parent.pk)
         imports.append(f"/import/{parent.pk}")
+    imports.append(f"/import/{parent.pk}#undo-import")
     here = f"/settings/mailchimp/{world.connection.pk}"
     pages = [
         *("/import", *imports, "/styleguide"),
@@ -215,15 +230,24 @@ def in_settings(transactional_db: None) -> tuple[str, list[str]]:
 
 
 def findings(page: Page, address: str) -> list[str]:
-    """What axe calls serious, in each look."""
+    """What axe calls serious, in each look, and what is wider than a telephone.
+
+    An address ends with “#” and the id of a dialog or menu that is open while axe looks.
+    """
     found = []
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    opened = address.partition("#")[2]
+    if opened:
+        page.evaluate(OPEN, opened)
     page.evaluate(STILL)
     page.evaluate(AXE)
     for name, look in LOOKS.items():
         page.emulate_media(color_scheme=look["scheme"], reduced_motion="reduce")
         page.set_viewport_size({"width": look["size"][0], "height": look["size"][1]})
+        spill = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if spill > 0:
+            found.append(f"{address} ({name}): {spill} pixels wider than the screen")
         result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         for violation in result["violations"]:
             if violation["impact"] in SERIOUS:

@@ -17,6 +17,7 @@ from lockstep.apps.accounts.permissions import Role
 from lockstep.apps.book.models import Client, Contact, ListValue
 from lockstep.apps.sync.desired import client_url, contact_url
 from lockstep.web.book import sample
+from lockstep.web.book.list_columns import CLIENT_COLUMNS, CONTACT_COLUMNS
 from lockstep.web.streams import csv_file
 
 pytestmark = pytest.mark.django_db
@@ -513,3 +514,48 @@ class TestAddressesAndQuickAdd:
         assert 'value="Bob"' in wrong.text
         assert browser.post(address, {"first_name": "Carl"}).url == tab
         assert client.contacts.count() == 2
+
+
+class TestColumns:
+    @pytest.mark.parametrize(
+        ("address", "more", "head", "value"),
+        [
+            ("/clients", "account", "Account number", "K-77"),
+            ("/clients", "tags", "Tags", "Golden"),
+            ("/contacts", "cell", "Cell", "0170 5551"),
+            ("/contacts", "department", "Department", "Procurement"),
+        ],
+    )
+    def test_a_column_is_shown_and_remembered(
+        self, address: str, more: str, head: str, value: str, browser: Browser, seat: Seat
+    ) -> None:
+        tag = TagFactory(company=seat.company, kind="client", name="Golden")
+        client = ClientFactory(company=seat.company, account_number="K-77", tag_ids=[tag.pk])
+        department = ListValueFactory(company=seat.company, kind="department", name="Procurement")
+        ContactFactory(client=client, cell="0170 5551", department=department)
+
+        def table(query: str = "") -> str:
+            return browser.get(address + query).text.split("<table", 1)[1].split("</table", 1)[0]
+
+        assert f">{head}</th>" not in table()
+        shown = table(f"?cols={more}")
+        assert f">{head}</th>" in shown
+        assert value in shown
+        again = table()
+        assert f">{head}</th>" in again, "a person's choice stays for the session"
+        assert value in again
+        assert f"cols={more}" in browser.get(address).text, "and goes into a saved view"
+        assert f">{head}</th>" not in table("?cols="), "an empty choice is the usual one"
+        assert f">{head}</th>" not in table()
+
+    def test_each_column_can_be_shown_and_what_is_none_is_left_out(
+        self, browser: Browser, seat: Seat
+    ) -> None:
+        ContactFactory(client=ClientFactory(company=seat.company))
+        for address, columns in (("/clients", CLIENT_COLUMNS), ("/contacts", CONTACT_COLUMNS)):
+            query = "&".join(f"cols={key}" for key in [*columns, "nonsense"])
+            text = browser.get(f"{address}?{query}").text
+            row = text.split("<tbody", 1)[1].split("</tr>", 1)[0]
+            head = text.split("<thead", 1)[1].split("</thead", 1)[0]
+            assert row.count("<td") == head.count("<th "), "as many cells as heads"
+            assert all(f">{label}<" in head for label in columns.values())

@@ -46,7 +46,7 @@ __all__ = [
 AT_ONCE = 0.6
 """Seconds of a request in which a bulk change may work; a worker goes on with the rest."""
 
-_OWN = {"pick", "everything", "of_clients", "do", "page", "sort"}
+_OWN = {"pick", "everything", "of_clients", "do", "page", "sort", "cols", "view"}
 
 
 def asked_fields(query: QueryDict) -> list[tuple[str, str]]:

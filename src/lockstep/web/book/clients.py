@@ -29,9 +29,11 @@ from lockstep.apps.campaigns.queries import client_activity as client_activity_i
 from lockstep.core.member import Reason
 from lockstep.web.book.bulk import asked_fields
 from lockstep.web.book.forms import ClientForm, QuickContactForm, take_complaints
+from lockstep.web.book.list_columns import CLIENT_COLUMNS, USUAL_OF_CLIENTS
 from lockstep.web.book.narrowing import client_chips, client_filter, contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import figures_of, main_marks, standings
+from lockstep.web.columns import asked_columns, column_choices
 from lockstep.web.doors import AskedRequest, answer, door, go
 
 __all__ = [
@@ -54,6 +56,7 @@ ON_PROFILE = 6
 
 @door(Permission.VIEW_BOOK, nav="clients")
 def client_list(request: AskedRequest) -> HttpResponse:
+    columns = asked_columns(request, "clients", CLIENT_COLUMNS, USUAL_OF_CLIENTS)
     wanted = client_filter(request.GET)
     sort = request.GET.get("sort", "-changed")
     page = clients_page(request.actor, wanted, sort=sort, cursor=request.GET.get("page"))
@@ -64,6 +67,8 @@ def client_list(request: AskedRequest) -> HttpResponse:
         "page": page,
         "wanted": wanted,
         "sort": sort,
+        "columns": [(key, CLIENT_COLUMNS[key], key not in USUAL_OF_CLIENTS) for key in columns],
+        "column_choices": column_choices(request.GET, CLIENT_COLUMNS, columns),
         "narrowed": not wanted.is_empty,
         "asked": asked_fields(request.GET),
         "marks": main_marks(request.actor, page.rows),
@@ -81,7 +86,9 @@ def _views(request: AskedRequest, statuses: Sequence[ChoiceRow]) -> list[dict[st
     me = str(request.seat.user_id)
     stars = [status for status in statuses if status.glyph == ListValue.Glyph.STAR]
     mine = clients_page(request.actor, ClientFilter(rep_ids=[request.seat.user_id]), size=1)
-    asked = {name for name, value in request.GET.items() if value and name not in {"sort", "page", "view"}}
+    asked = {
+        name for name, value in request.GET.items() if value and name not in {"sort", "page", "view", "cols"}
+    }
     status, rep = request.GET.getlist("status"), request.GET.getlist("rep")
     views: list[dict[str, object]] = [
         {"label": "All", "address": "?", "here": not asked},

@@ -28,9 +28,11 @@ from lockstep.apps.book.services import (
 from lockstep.core.member import Reason
 from lockstep.web.book.bulk import asked_fields
 from lockstep.web.book.forms import ContactForm, QuickContactForm, take_complaints
+from lockstep.web.book.list_columns import CONTACT_COLUMNS, USUAL_OF_CONTACTS
 from lockstep.web.book.narrowing import contact_chips, contact_filter
 from lockstep.web.book.rivals import rival_of
 from lockstep.web.book.standing import standings
+from lockstep.web.columns import asked_columns, column_choices
 from lockstep.web.doors import AskedRequest, answer, door, go
 from lockstep.web.streams import csv_file, xlsx_file
 
@@ -53,12 +55,15 @@ __all__ = [
 
 @door(Permission.VIEW_BOOK, nav="contacts")
 def contact_list(request: AskedRequest) -> HttpResponse:
+    columns = asked_columns(request, "contacts", CONTACT_COLUMNS, USUAL_OF_CONTACTS)
     wanted = contact_filter(request.GET)
     sort = request.GET.get("sort", "name")
     page = contacts_page(request.actor, wanted, sort=sort, cursor=request.GET.get("page"))
     context = {
         "page": page,
         "sort": sort,
+        "columns": [(key, CONTACT_COLUMNS[key], key not in USUAL_OF_CONTACTS) for key in columns],
+        "column_choices": column_choices(request.GET, CONTACT_COLUMNS, columns),
         "standings": standings(request.actor, page.rows),
         "narrowed": not wanted.is_empty,
         "wanted": wanted,

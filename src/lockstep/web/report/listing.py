@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -12,10 +11,11 @@ from lockstep.apps.accounts.permissions import Permission
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.connections.queries import connections_of
-from lockstep.apps.reports.columns import COLUMNS, Column
+from lockstep.apps.reports.columns import COLUMNS
 from lockstep.apps.reports.queries import REPORT_SORTS, Report, offers, open_report
 from lockstep.apps.reports.services import report_csv, report_xlsx
 from lockstep.core.member import Reason
+from lockstep.web.columns import column_choices
 from lockstep.web.doors import AskedRequest, answer, door
 from lockstep.web.report.asking import chips, chosen_columns, report_filter
 from lockstep.web.streams import csv_file, xlsx_file
@@ -44,17 +44,6 @@ class Part:
     words: str
     tone: str
     address: str
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnChoice:
-    """A column in the menu; `toggled` and `earlier` lead to the page with it off or on, or moved up."""
-
-    key: str
-    label: str
-    chosen: bool
-    toggled: str
-    earlier: str
 
 
 def open_asked(request: AskedRequest, query: QueryDict) -> tuple[Report, list[Connection]]:
@@ -90,7 +79,9 @@ def index(request: AskedRequest) -> HttpResponse:
         "more": more,
         "more_open": any(one.chosen for one in more),
         "narrowed": not report.wanted.is_empty,
-        "column_choices": _column_choices(request, columns),
+        "column_choices": column_choices(
+            request.GET, {key: column.label for key, column in COLUMNS.items()}, [c.key for c in columns]
+        ),
         "hidden": [
             (name, value) for name in ("cols", "sort", "set", "view") for value in request.GET.getlist(name)
         ],
@@ -127,31 +118,6 @@ def _parts(request: AskedRequest, report: Report) -> list[Part]:
             address = "?" + urlencode([*kept, ("sync", reason.value)])
             found.append(Part(reason.value, count, words, tone, address))
     return found
-
-
-def _column_choices(request: AskedRequest, chosen: Sequence[Column]) -> list[ColumnChoice]:
-    """The chosen ones in their order, then the others."""
-    keys = [column.key for column in chosen]
-
-    def address(wanted: list[str]) -> str:
-        query = request.GET.copy()
-        query.pop("page", None)
-        query.setlist("cols", wanted)
-        return f"?{query.urlencode()}"
-
-    rows = []
-    for place, key in enumerate(keys):
-        moved = keys.copy()
-        if place:
-            moved[place - 1], moved[place] = moved[place], moved[place - 1]
-        without = [one for one in keys if one != key]
-        rows.append(
-            ColumnChoice(
-                key, COLUMNS[key].label, True, address(without or keys), address(moved) if place else ""
-            )
-        )
-    rest = [one for one in COLUMNS.values() if one.key not in keys]
-    return rows + [ColumnChoice(one.key, one.label, False, address([*keys, one.key]), "") for one in rest]
 
 
 def _as_the_sync(connection: Connection | None) -> str:

@@ -11,6 +11,7 @@ import codecs
 import csv
 import datetime
 import io
+import itertools
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -141,7 +142,7 @@ _ODD_IN_BOTH = frozenset([0xC9, 0xCA, *range(0xD0, 0xD6)])
 def _looks_like_mac_roman(sample: bytes) -> bool:
     """Whether more bytes behind a small letter are letters of an old Mac than letters of Windows anywhere."""
     mac = windows = 0
-    for before, byte in zip(sample, sample[1:], strict=False):
+    for before, byte in itertools.pairwise(sample):
         if byte in _MAC_LETTERS:
             mac += 0x61 <= before <= 0x7A
         elif byte >= 0xC0 and byte not in _ODD_IN_BOTH:
