@@ -63,6 +63,7 @@ COMMANDS = (
         "lockstep.cli.generate_book",
     ),
     Command("bench", "measure one of the figures in benchmarks/", f"{_HERE}.bench"),
+    Command("docs", "build the documentation as a site, into build/docs", f"{_HERE}.docs"),
     Command("manage", "run a Django management command (for developers)", f"{_HERE}.manage"),
     Command("prepare", "", f"{_HERE}.prepare", hidden=True),
 )
