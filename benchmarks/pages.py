@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="lockstep bench pages")
     parser.add_argument("--clients", type=int, default=120_000)
     parser.add_argument("--contacts", type=int, default=1_000_000)
-    parser.add_argument("--times", type=int, default=40, help="requests a row, after three that warm up")
+    parser.add_argument("--times", type=int, default=60, help="requests a row, after three that warm up")
     parser.add_argument("--only", default="", help="rows with this in their name")
     parser.add_argument("--seed", type=int, default=5)
     options = parser.parse_args(arguments)
@@ -83,7 +83,7 @@ def _book(clients: int, contacts: int) -> Any:
         add_made_up_reps(company, 12)
         generate_book(company, clients=clients, contacts=contacts, batch=25_000, at_once=2)
         with connection.cursor() as cursor:
-            cursor.execute("VACUUM ANALYZE book_contact, book_client, book_clientaddress")
+            cursor.execute("VACUUM ANALYZE book_contact, book_client, book_clientaddress, book_tallymark")
         print(f"made the book in {time.monotonic() - begun:.0f} s")
     return company
 
@@ -221,6 +221,8 @@ def _cases(company: Any) -> list[Case]:
             .order_by("id")
             .values_list("email", flat=True)[0]
         ),
+        "a tag": lambda chance: chance.choice(words.CONTACT_TAGS),
+        "what everybody has": lambda chance: "internal",
         "a typing error": typo,
         "nothing there": lambda chance: f"zz{chance.randrange(10**6)}qx",
     }
@@ -246,6 +248,9 @@ def _cases(company: Any) -> list[Case]:
         ),
         Case("report", one("/report")),
         Case("report: count with any filter", any_filter, htmx=True),
+        Case("duplicates: contacts of one address", one("/contacts/duplicates?way=email")),
+        Case("duplicates: contacts of one name", one("/contacts/duplicates?way=name")),
+        Case("duplicates: clients of one name", one("/clients/duplicates")),
         Case("client page", any_row("/clients/{}", clients)),
         Case("client page, contacts", any_row("/clients/{}/contacts", clients)),
         Case("contact page", any_row("/contacts/{}", contacts)),

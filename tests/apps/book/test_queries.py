@@ -14,10 +14,10 @@ from lockstep.apps.book.queries import (
     contact_details,
     contacts_page,
     filters,
+    finding,
     history_page,
     list_values,
     reps,
-    search,
     sidebar_counts,
     tags,
 )
@@ -91,16 +91,40 @@ def test_nothing_typed_breaks_the_search(actor, kestrel, text):
     contacts_page(actor, ContactFilter(search=text))
 
 
-def test_a_search_of_two_letters_that_fits_too_many_is_cut_and_says_so(actor, monkeypatch):
-    monkeypatch.setattr(search, "SHORT_LIMIT", 3)
-    monkeypatch.setattr(filters, "SHORT_LIMIT", 3)
-    client = ClientFactory(company=actor.company, name="K")
-    for n in range(5):
-        ContactFactory(client=client, first_name=f"Dana{n}")
-    cut = contacts_page(actor, ContactFilter(search="da"))
-    assert (len(cut.rows), cut.total, cut.total_is_exact) == (3, 3, False)
-    whole = contacts_page(actor, ContactFilter(search="dan"))
-    assert (len(whole.rows), whole.total, whole.total_is_exact) == (5, 5, True)
+@pytest.mark.parametrize("text", ["d", "da", "dana", "kestrel", "kestrel dana"])
+@pytest.mark.parametrize("limits", [(3, 0), (3, 4), (3, 100), (100, 4)])
+@pytest.mark.parametrize("sort", ["name", "-changed"])
+def test_a_search_that_fits_many_finds_every_row_in_order_whichever_way_it_is_read(
+    actor, monkeypatch, text, limits, sort
+):
+    for n, client_name in enumerate(("Kestrel", "Kestrel two", "Oakline Dana")):
+        client = ClientFactory(company=actor.company, name=client_name)
+        for m in range(5):
+            last = "Danaher" if n == m else f"Zimmer{m}"
+            ContactFactory(client=client, first_name="Dana" if m % 2 else "Ruth", last_name=last)
+    rows = filters.filtered_contacts(actor, ContactFilter(search=text), whole=True)
+    field = "name_key" if sort == "name" else "-updated_at"
+    expected = list(rows.order_by(field, "-id" if field[0] == "-" else "id").values_list("id", flat=True))
+    clients = set(
+        filters.filtered_clients(actor, ClientFilter(search=text), whole=True).values_list("id", flat=True)
+    )
+    monkeypatch.setattr(finding, "COUNT_LIMIT", limits[0])
+    monkeypatch.setattr(finding, "WALK", limits[1])
+
+    seen, cursor = [], None
+    while True:
+        page = contacts_page(actor, ContactFilter(search=text), sort=sort, size=2, cursor=cursor)
+        seen += [row.id for row in page.rows]
+        assert page.total == len(expected) if page.total_is_exact else page.total <= len(expected)
+        if page.next is None:
+            break
+        cursor = page.next
+    assert seen == expected
+    back = contacts_page(actor, ContactFilter(search=text), sort=sort, size=2, cursor=page.previous)
+    assert [row.id for row in back.rows] == expected[: -len(page.rows)][-2:]
+    found = clients_page(actor, ClientFilter(search=text), sort=sort)
+    assert len(found.rows) == len(clients)
+    assert {row.id for row in found.rows} == clients
 
 
 def test_a_narrowed_list_is_counted_no_further_than_anybody_reads(actor, monkeypatch):

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
 from lockstep.apps.book.models import Client, ClientAddress
-from lockstep.apps.book.queries.filters import ClientFilter, filtered_clients, list_total
+from lockstep.apps.book.queries.filters import ClientFilter, clients_of_page
 from lockstep.apps.book.queries.lookups import named_rep, named_value, pick_tags, tags_by_id
 from lockstep.apps.book.queries.paging import DEFAULT_SIZE, Order, Page, keyset_page
 from lockstep.apps.book.queries.rows import Address, ClientDetails, ClientRow, Named
@@ -41,13 +41,14 @@ def clients_page(
     """
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ClientFilter()
-    clients = filtered_clients(actor, wanted)
+    order = CLIENT_SORTS.get(sort, CLIENT_SORTS["-changed"])
+    clients, total = clients_of_page(actor, wanted, order=order, cursor=cursor, size=size)
     return keyset_page(
         clients.select_related("status", "industry", "rep"),
-        order=CLIENT_SORTS.get(sort, CLIENT_SORTS["-changed"]),
+        order=order,
         cursor=cursor,
         size=size,
-        total=list_total(actor, clients, wanted),
+        total=total,
         shape=lambda found: _client_rows(actor, found),
     )
 
@@ -72,13 +73,14 @@ def clients_in_full(
     """As `clients_page`, with all that there is to know of each client: for other systems."""
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ClientFilter()
-    clients = filtered_clients(actor, wanted)
+    order = CLIENT_SORTS.get(sort, CLIENT_SORTS["name"])
+    clients, total = clients_of_page(actor, wanted, order=order, cursor=cursor, size=size)
     return keyset_page(
         _in_full(clients),
-        order=CLIENT_SORTS.get(sort, CLIENT_SORTS["name"]),
+        order=order,
         cursor=cursor,
         size=size,
-        total=list_total(actor, clients, wanted),
+        total=total,
         shape=lambda found: _details(actor, found),
     )
 

@@ -11,7 +11,7 @@ from lockstep.apps.accounts.permissions import Actor, Permission
 from lockstep.apps.book.errors import NotFound
 from lockstep.apps.book.models import ClientAddress, Contact
 from lockstep.apps.book.queries.clients import address_of
-from lockstep.apps.book.queries.filters import ContactFilter, filtered_contacts, list_total
+from lockstep.apps.book.queries.filters import ContactFilter, contacts_of_page
 from lockstep.apps.book.queries.lookups import named_rep, named_value, pick_tags, tags_by_id
 from lockstep.apps.book.queries.paging import DEFAULT_SIZE, Order, Page, keyset_page
 from lockstep.apps.book.queries.rows import Address, ContactDetails, ContactRow, Named
@@ -40,13 +40,14 @@ def contacts_page(
     """
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ContactFilter()
-    contacts = filtered_contacts(actor, wanted)
+    order = CONTACT_SORTS.get(sort, CONTACT_SORTS["name"])
+    contacts, total = contacts_of_page(actor, wanted, order=order, cursor=cursor, size=size)
     return keyset_page(
         contacts.select_related("client", "department"),
-        order=CONTACT_SORTS.get(sort, CONTACT_SORTS["name"]),
+        order=order,
         cursor=cursor,
         size=size,
-        total=list_total(actor, contacts, wanted),
+        total=total,
         shape=lambda found: contact_rows(actor, found),
     )
 
@@ -71,13 +72,14 @@ def contacts_in_full(
     """As `contacts_page`, with all that there is to know of each contact: for other systems."""
     actor.require(Permission.VIEW_BOOK)
     wanted = wanted or ContactFilter()
-    contacts = filtered_contacts(actor, wanted)
+    order = CONTACT_SORTS.get(sort, CONTACT_SORTS["name"])
+    contacts, total = contacts_of_page(actor, wanted, order=order, cursor=cursor, size=size)
     return keyset_page(
         _in_full(contacts),
-        order=CONTACT_SORTS.get(sort, CONTACT_SORTS["name"]),
+        order=order,
         cursor=cursor,
         size=size,
-        total=list_total(actor, contacts, wanted),
+        total=total,
         shape=lambda found: _details(actor, found),
     )
 

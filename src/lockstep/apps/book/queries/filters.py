@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from django.db.models import Q, QuerySet
 
 from lockstep.apps.accounts.permissions import Actor
 from lockstep.apps.book.models import Client, Contact
-from lockstep.apps.book.queries.paging import count_up_to
+from lockstep.apps.book.queries.finding import COUNT_LIMIT, find_page
+from lockstep.apps.book.queries.paging import Order, count_up_to
 from lockstep.apps.book.queries.scope import clients_of, contacts_of
 from lockstep.apps.book.queries.search import (
-    SHORT_LIMIT,
+    client_ways,
     clients_matching,
+    contact_ways,
     contacts_matching,
     has_words,
     is_short,
+    terms_of,
 )
 from lockstep.apps.book.tallies import CLIENT, CONTACT, EVERYONE, NO, YES, Clause, numbers_of
-
-COUNT_LIMIT = 10_000
-"""Results of a search are counted up to here: “more than 10,000” tells as much as a number one waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,19 +141,54 @@ def filtered_contacts(actor: Actor, wanted: ContactFilter, *, whole: bool = Fals
     return contacts
 
 
-def list_total(
+def clients_of_page(
+    actor: Actor, wanted: ClientFilter, *, order: Order, cursor: str | None, size: int
+) -> tuple[QuerySet[Client], tuple[int, bool]]:
+    """What `keyset_page` takes: clients among which are those of the page, and how many fit in all.
+
+    The count is exact but for long results of a search.
+    """
+    if not has_words(wanted.search):
+        clients = filtered_clients(actor, wanted)
+        return clients, _list_total(actor, clients, wanted)
+    ids, total = find_page(
+        filtered_clients(actor, replace(wanted, search="")),
+        clients_of(actor, deleted=wanted.deleted),
+        client_ways(actor.company, terms_of(actor.company, wanted.search)),
+        order=order,
+        cursor=cursor,
+        size=size,
+        short=is_short(wanted.search),
+    )
+    return clients_of(actor, deleted=wanted.deleted).filter(pk__in=ids), total
+
+
+def contacts_of_page(
+    actor: Actor, wanted: ContactFilter, *, order: Order, cursor: str | None, size: int
+) -> tuple[QuerySet[Contact], tuple[int, bool]]:
+    """As `clients_of_page`, of contacts."""
+    if not has_words(wanted.search):
+        contacts = filtered_contacts(actor, wanted)
+        return contacts, _list_total(actor, contacts, wanted)
+    ids, total = find_page(
+        filtered_contacts(actor, replace(wanted, search="")),
+        contacts_of(actor, deleted=wanted.deleted),
+        contact_ways(actor.company, terms_of(actor.company, wanted.search)),
+        order=order,
+        cursor=cursor,
+        size=size,
+        short=is_short(wanted.search),
+    )
+    return contacts_of(actor, deleted=wanted.deleted).filter(pk__in=ids), total
+
+
+def _list_total(
     actor: Actor, rows: QuerySet[Client] | QuerySet[Contact], wanted: ClientFilter | ContactFilter
 ) -> tuple[int, bool]:
-    """How many rows a list has, and whether that is exact: it is, but for long results of a search."""
-    if not has_words(wanted.search):
-        exact = _tallied(actor, wanted)
-        if exact is not None:
-            return exact, True
-    if wanted.is_empty:
-        return rows.count(), True
-    total, is_exact = count_up_to(rows, COUNT_LIMIT)
-    cut = has_words(wanted.search) and is_short(wanted.search) and total >= SHORT_LIMIT
-    return (SHORT_LIMIT, False) if cut else (total, is_exact)
+    exact = _tallied(actor, wanted)
+    if exact is not None:
+        return exact, True
+    return (rows.count(), True) if wanted.is_empty else count_up_to(rows, COUNT_LIMIT)
 
 
 def _tallied(actor: Actor, wanted: ClientFilter | ContactFilter) -> int | None:

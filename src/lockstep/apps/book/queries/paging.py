@@ -70,7 +70,9 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
+class Cursor:
+    """Where a page begins."""
+
     backwards: bool
     value: Any
     row_id: int
@@ -78,13 +80,14 @@ class _Cursor:
     """Place in the list of the row that the cursor stands at."""
 
 
-def _encode(cursor: _Cursor) -> str:
+def _encode(cursor: Cursor) -> str:
     value = cursor.value.isoformat() if isinstance(cursor.value, datetime.datetime) else cursor.value
     text = json.dumps([int(cursor.backwards), value, cursor.row_id, cursor.place], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _decode(text: str | None, order: Order) -> _Cursor | None:
+def position(text: str | None, order: Order) -> Cursor | None:
+    """What a cursor says; None for none and for whatever is wrong with it."""
     if not text or len(text) > 4_000:
         return None
     try:
@@ -96,10 +99,10 @@ def _decode(text: str | None, order: Order) -> _Cursor | None:
             return None
         if order.kind is datetime.datetime:
             moment = datetime.datetime.fromisoformat(value)
-            return None if moment.tzinfo is None else _Cursor(bool(backwards), moment, row_id, place)
+            return None if moment.tzinfo is None else Cursor(bool(backwards), moment, row_id, place)
     except (ValueError, TypeError, binascii.Error, RecursionError):
         return None
-    return _Cursor(bool(backwards), value, row_id, place)
+    return Cursor(bool(backwards), value, row_id, place)
 
 
 M = TypeVar("M", bound=Model)
@@ -121,7 +124,7 @@ def keyset_page(
     count and whether it is exact.
     """
     size = max(1, min(size, MAX_SIZE))
-    here = _decode(cursor, order)
+    here = position(cursor, order)
     backwards = here is not None and here.backwards
     if here is not None:
         rows = rows.filter(order.beyond(here.value, here.row_id, backwards=backwards))
@@ -153,7 +156,7 @@ def keyset_page(
 
 
 def _at(row: Model, order: Order, place: int, *, backwards: bool) -> str:
-    return _encode(_Cursor(backwards, getattr(row, order.field), row.pk, place))
+    return _encode(Cursor(backwards, getattr(row, order.field), row.pk, place))
 
 
 def count_up_to(rows: QuerySet[M], limit: int) -> tuple[int, bool]:
@@ -171,7 +174,7 @@ def walk_ids(
     a fair part of the rows is wanted.
     """
     size = max(1, min(size, MAX_SIZE))
-    here = _decode(cursor, order)
+    here = position(cursor, order)
     backwards = here is not None and here.backwards
     step = 4 * size
     at = (here.value, here.row_id) if here is not None else None

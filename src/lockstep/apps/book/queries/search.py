@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from django.db import connection
+from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 
 from lockstep.apps.accounts.models import Company
@@ -130,6 +131,77 @@ def _look_up(
         )
         tags = {(Tag.Kind(kind), word): tuple(ids) for kind, word, ids in cursor.fetchall()}
     return folded, tags
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way in which a row may fit what was typed, said twice."""
+
+    by_index: Q
+    """Put so that the index of the words finds the rows."""
+    of_row: Q
+    """Put so that one row is asked at a time."""
+
+
+def client_ways(company: Company, terms: Terms) -> list[Way]:
+    """A client fits itself, or one of its contacts does, or both together; for a query of clients."""
+    own, values = terms.condition("book_client.", Tag.Kind.CLIENT, terms.words)
+    ways = [_way(own, values)]
+    through = "SELECT k.client_id FROM book_contact k WHERE k.company_id = %s AND k.deleted_at IS NULL AND "
+    each = (
+        "EXISTS (SELECT FROM book_contact k WHERE k.client_id = book_client.id AND k.deleted_at IS NULL AND "
+    )
+    own, values = terms.condition("k.", Tag.Kind.CONTACT, terms.words)
+    ways.append(_way(f"book_client.id IN ({through}{own})", [company.pk, *values], f"{each}{own})", values))
+    for ours, theirs in _splits(list(terms.words)):
+        of_contact, some = terms.condition("k.", Tag.Kind.CONTACT, ours)
+        of_client, others = terms.condition("book_client.", Tag.Kind.CLIENT, theirs)
+        ways.append(
+            _way(
+                f"book_client.id IN ({through}{of_contact}) AND {of_client}",
+                [company.pk, *some, *others],
+                f"{each}{of_contact}) AND {of_client}",
+                [*some, *others],
+            )
+        )
+    return ways
+
+
+def contact_ways(company: Company, terms: Terms) -> list[Way]:
+    """A contact fits itself, or its client does, or both together; for a query of contacts."""
+    own, values = terms.condition("book_contact.", Tag.Kind.CONTACT, terms.words)
+    ways = [_way(own, values)]
+    through = "SELECT c.id FROM book_client c WHERE c.company_id = %s AND "
+    each = "EXISTS (SELECT FROM book_client c WHERE c.id = book_contact.client_id AND "
+    own, values = terms.condition("c.", Tag.Kind.CLIENT, terms.words)
+    ways.append(
+        _way(f"book_contact.client_id IN ({through}{own})", [company.pk, *values], f"{each}{own})", values)
+    )
+    for ours, theirs in _splits(list(terms.words)):
+        of_contact, some = terms.condition("book_contact.", Tag.Kind.CONTACT, ours)
+        of_client, others = terms.condition("c.", Tag.Kind.CLIENT, theirs)
+        ways.append(
+            _way(
+                f"book_contact.client_id IN ({through}{of_client}) AND {of_contact}",
+                [company.pk, *others, *some],
+                f"{each}{of_client}) AND {of_contact}",
+                [*others, *some],
+            )
+        )
+    return ways
+
+
+def _way(
+    by_index: str, values: list[object], of_row: str | None = None, row_values: list[object] | None = None
+) -> Way:
+    """`of_row` is as `by_index` where that asks nothing but the row."""
+    said = _q(by_index, values)
+    return Way(said, said if of_row is None else _q(of_row, row_values or []))
+
+
+def _q(sql: str, values: list[object]) -> Q:
+    # only words and ids travel, as parameters
+    return Q(RawSQL(f"({sql})", values, output_field=BooleanField()))  # noqa: S611
 
 
 def clients_matching(company: Company, text: str, *, whole: bool = False) -> RawSQL:

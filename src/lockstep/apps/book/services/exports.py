@@ -66,7 +66,7 @@ def _text(value: object, tags: dict[int, str]) -> str:
 
 
 def _contact_batches(actor: Actor, wanted: ContactFilter) -> Iterator[dict[str, object]]:
-    contacts = filtered_contacts(actor, wanted).select_related(
+    contacts = filtered_contacts(actor, wanted, whole=True).select_related(
         "department", "client", "client__status", "client__industry", "client__rep"
     )
     last = 0
