@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import time
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
@@ -12,10 +13,11 @@ from django.utils import timezone
 
 from lockstep.apps.book.models import Contact
 from lockstep.apps.book.services import set_no_marketing
+from lockstep.apps.campaigns.models import Campaign
 from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.secrets import seal, unseal
 from lockstep.apps.sync import webhooks
-from lockstep.apps.sync.models import WebhookDelivery
+from lockstep.apps.sync.models import OptOut, WebhookDelivery
 from lockstep.core.member import SyncState
 from tests.factories import ContactFactory
 from tests.scenarios.world import SyncWorld
@@ -124,6 +126,61 @@ def test_by_setting_an_unsubscribe_sets_no_marketing_once_and_can_be_undone(
     assert not contact.no_marketing
     assert world.member(EMAIL)["status"] == "unsubscribed"
     assert world.states() == {SyncState.UNSUBSCRIBED: 1}
+
+
+def after_campaign(email: str, reason: str) -> bytes:
+    told = {"data[reason]": reason, "data[campaign_id]": "cb398d21d2"}
+    return unsubscribed(email).replace(b"data%5Breason%5D=manual", urlencode(told).encode())
+
+
+def test_what_a_webhook_tells_of_an_unsubscribe_is_kept_until_the_person_comes_back(
+    world: SyncWorld, contact: Contact
+) -> None:
+    world.happen(EMAIL, "unsubscribe")
+    deliver(url_of(world.connection), after_campaign(EMAIL, "abuse"))
+    world.work()
+    told = OptOut.objects.get()
+    assert (told.reason, told.campaign_id) == ("abuse", "cb398d21d2")
+    assert told.at == datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+    world.happen(EMAIL, "sign_up")
+    world.refresh()
+    assert world.states() == {SyncState.SYNCED: 1}
+    assert not OptOut.objects.exists()
+
+
+def test_a_webhook_that_lies_of_an_unsubscribe_leaves_no_note(world: SyncWorld, contact: Contact) -> None:
+    deliver(url_of(world.connection), after_campaign(EMAIL, "manual"))
+    world.work()
+    assert not OptOut.objects.exists()
+
+
+def test_an_unsubscribe_that_only_the_poll_told_has_its_date(world: SyncWorld, contact: Contact) -> None:
+    before = timezone.now()
+    world.happen(EMAIL, "unsubscribe")
+    Connection.objects.update(last_polled_at=None)
+    world.work()
+    seen = OptOut.objects.get()
+    assert (seen.reason, seen.campaign_id) == ("", "")
+    assert abs(seen.at - before) < timedelta(minutes=10)
+
+
+def test_the_flag_names_the_campaign_and_the_reason(world: SyncWorld, contact: Contact) -> None:
+    Connection.objects.update(unsubscribe_sets_no_marketing=True)
+    Campaign.objects.create(
+        company=world.company,
+        connection=world.connection,
+        mailchimp_id="cb398d21d2",
+        title="Spring catalogue",
+        send_time=timezone.now(),
+    )
+    world.happen(EMAIL, "unsubscribe")
+    deliver(url_of(world.connection), after_campaign(EMAIL, "abuse"))
+    world.work()
+    contact.refresh_from_db()
+    assert contact.no_marketing_reason == (
+        "Reported a campaign as spam in Mailchimp (campaign “Spring catalogue”)"
+    )
 
 
 def test_without_the_setting_the_book_is_left_alone(world: SyncWorld, contact: Contact) -> None:

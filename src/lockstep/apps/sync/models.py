@@ -215,6 +215,30 @@ class ObservedRecord(models.Model):
         return f"member {self.member_hash} of connection {self.connection_id}"
 
 
+class OptOut(models.Model):
+    """When a member unsubscribed or was cleaned, and what is known of why; one for each who is so now.
+
+    `reason` and `campaign_id` come from the webhook alone (contract 8): both '' where none told. `at` is then
+    the moment of the event, else when the member had last been changed at Mailchimp as we noticed.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+", db_index=False)
+    member_hash = models.CharField(max_length=32)
+    at = models.DateTimeField()
+    reason = models.CharField(max_length=20, blank=True, default="")
+    """manual or abuse, in the webhook's words."""
+    campaign_id = models.CharField(max_length=40, blank=True, default="")
+    """Mailchimp's id of the campaign after which it happened."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "member_hash"], name="sync_opt_out_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"opt-out of member {self.member_hash} of connection {self.connection_id}"
+
+
 class WrittenTag(models.Model):
     """A tag that Lockstep wrote to a member, or sent without knowing whether it arrived.
 

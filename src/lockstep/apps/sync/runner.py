@@ -107,11 +107,11 @@ class ConnectionRunner:
     async def _heed_webhooks(self, connection: Connection, store: PostgresStore, audience: Audience) -> None:
         """Look at the members that deliveries name; who is not as known is marked by that."""
         while True:
-            deliveries, members = await self.database.run(webhooks.take, connection.pk)
+            deliveries, members, hints = await self.database.run(webhooks.take, connection.pk)
             if not deliveries:
                 return
             await rhythm.heed(audience, store, members)
-            await self.database.run(webhooks.note_heeded, deliveries)
+            await self.database.run(webhooks.note_heeded, connection.pk, deliveries, hints)
 
     async def _poll(self, connection: Connection, store: PostgresStore) -> None:
         began = self.clock.now()

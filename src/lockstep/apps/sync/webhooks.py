@@ -22,8 +22,9 @@ from lockstep.apps.connections.models import Connection
 from lockstep.apps.connections.secrets import SecretUnreadable, seal, unseal
 from lockstep.apps.sync.database_thread import DatabaseThread
 from lockstep.apps.sync.models import WebhookDelivery
+from lockstep.apps.sync.opting_out import note_said
 from lockstep.apps.sync.waking import wake
-from lockstep.bridge.events import read_hint
+from lockstep.bridge.events import Hint, read_hint
 from lockstep.bridge.failures import SetupRefused
 from lockstep.bridge.webhooks import WebhookSetUp, WebhookState, register_webhook, verify_webhook
 from lockstep.core.errors import ConnectionBroken
@@ -147,17 +148,19 @@ def _note_checked(connection_id: int, trouble: str) -> None:
 # --- heeding ----------------------------------------------------------------------------------
 
 
-def take(connection_id: int) -> tuple[list[int], tuple[SubscriberHash, ...]]:
-    """Waiting deliveries, and the members that they say to look at, each once."""
+def take(connection_id: int) -> tuple[list[int], tuple[SubscriberHash, ...], list[Hint]]:
+    """Waiting deliveries, the members that they say to look at, each once, and what else they tell."""
     waiting = list(
         WebhookDelivery.objects.filter(connection_id=connection_id, heeded_at=None).order_by("id")[:AT_ONCE]
     )
     hints = [read_hint(bytes(delivery.body)) for delivery in waiting]
     members = dict.fromkeys(member for hint in hints if hint for member in hint.members)
-    return [delivery.pk for delivery in waiting], tuple(members)
+    return [delivery.pk for delivery in waiting], tuple(members), [hint for hint in hints if hint]
 
 
-def note_heeded(deliveries: list[int]) -> None:
+def note_heeded(connection_id: int, deliveries: list[int], hints: list[Hint]) -> None:
+    """Their members were looked at: what they told of an unsubscribe can be believed now."""
+    note_said(connection_id, hints, now=timezone.now())
     WebhookDelivery.objects.filter(pk__in=deliveries).update(heeded_at=timezone.now())
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.http import Http404, HttpResponse, StreamingHttpResponse
@@ -18,6 +20,7 @@ from lockstep.apps.connections.preferences import Preferences
 from lockstep.apps.sync.models import SyncRun
 from lockstep.apps.sync.queries import (
     FailureGroup,
+    MemberRow,
     RunProgress,
     every_member,
     failures,
@@ -37,6 +40,7 @@ from lockstep.web.mailchimp.outcomes import outcome_parts, outcome_words
 from lockstep.web.states import look_of
 from lockstep.web.sync.csv_files import stream
 from lockstep.web.sync.looking import find, rep_of
+from lockstep.web.sync.standing import Leaving, Waiting, leavings, waiting_of
 from lockstep.web.wording import full_moment
 
 __all__ = ["index", "members_csv", "run_card", "window"]
@@ -58,6 +62,12 @@ _HAPPENED = {
     "archived": ("archived", "Archived"),
 }
 
+
+#: what each tab is sorted by at first; the others by name
+_SORTED_BY = {SyncState.SYNCED: "synced", SyncState.UNSUBSCRIBED: "left"}
+
+_CSV_COLUMNS = ["Contact", "Client", "E-mail", "State", "Why", "Mailchimp’s words", "Last synced", "Refused"]
+_LEFT_COLUMNS = ["Status in Mailchimp", "Since", "Reason", "Campaign"]
 
 #: numbers of a plan that a waiting run shows
 _PLANNED = ("adds", "updates", "renames", "releases", "put_back", "to_archive")
@@ -121,18 +131,45 @@ def members_csv(request: AskedRequest, connection_id: int) -> StreamingHttpRespo
     kind = _kind(request)
 
     def rows() -> Iterator[list[str]]:
-        yield ["Contact", "Client", "E-mail", "State", "Why", "Mailchimp’s words", "Last synced", "Refused"]
-        for row in every_member(connection, state, search=search, refusal_kind=kind, rep_id=rep_of(request)):
-            why = FAILURES[RefusalKind(row.refusal_kind)].title if row.refusal_kind else ""
-            if row.gone:
-                why = "Deleted for good in Mailchimp"
-            moments = [
-                full_moment(timezone.localtime(at)) if at else "" for at in (row.synced_at, row.refused_at)
-            ]
-            word = look_of(row.state.value).word
-            yield [row.name, row.client, row.email, word, why, row.refusal_text, *moments]
+        yield [*_CSV_COLUMNS, *_LEFT_COLUMNS] if state is SyncState.UNSUBSCRIBED else _CSV_COLUMNS
+        found = every_member(connection, state, search=search, refusal_kind=kind, rep_id=rep_of(request))
+        waiting = _waits_for(connection)
+        while some := list(islice(found, 2_000)):
+            left = leavings(connection, some) if state is SyncState.UNSUBSCRIBED else {}
+            for row in some:
+                yield [*_cells(row, waiting), *_left_cells(left.get(row.contact_id))]
 
     return stream(request, rows(), f"{state.value}.csv")
+
+
+def _cells(row: MemberRow, waiting: Callable[[MemberRow], Waiting]) -> list[str]:
+    why = FAILURES[RefusalKind(row.refusal_kind)].title if row.refusal_kind else ""
+    if row.gone:
+        why = "Deleted for good in Mailchimp"
+    if row.state is SyncState.PENDING:
+        why = waiting(row).why
+    moments = [_moment(row.synced_at), _moment(row.refused_at)]
+    return [row.name, row.client, row.email, look_of(row.state.value).word, why, row.refusal_text, *moments]
+
+
+def _left_cells(left: Leaving | None) -> list[str]:
+    if left is None:
+        return []
+    word = look_of(left.status).word if left.status else ""
+    return [word, _moment(left.at), left.reason, left.campaign[1] if left.campaign else ""]
+
+
+def _moment(at: datetime | None) -> str:
+    return full_moment(timezone.localtime(at)) if at else ""
+
+
+def _waits_for(connection: Connection) -> Callable[[MemberRow], Waiting]:
+    """What each pending row of this connection waits for, as things stand now."""
+    progress = run_progress(connection, latest=0)
+    kind = connection.broken_kind or connection.account.broken_kind
+    title = BROKEN[BrokenKind(kind)].title if kind else ""
+    run, now = progress.run if progress else None, timezone.now()
+    return lambda row: waiting_of(row, connection, run, broken=title, now=now)
 
 
 def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
@@ -157,6 +194,7 @@ def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
         "may_export": request.actor.may(Permission.EXPORT_BOOK),
         "broken": BROKEN[BrokenKind(broken)] if broken else None,
         "broken_text": connection.broken_text or connection.account.broken_text,
+        "webhook_trouble": connection.webhook_trouble if connection.on else "",
         "others": others,
         "to_type": _to_type(request, connection),
         "checked_at": max(
@@ -177,7 +215,7 @@ def _to_type(request: AskedRequest, connection: Connection) -> int:
 def _tab(request: AskedRequest, connection: Connection) -> dict[str, Any]:
     state = _state(request.GET.get("tab", "")) or SyncState.SYNCED
     search = request.GET.get("q", "").strip()[:200]
-    sort = request.GET.get("sort", "name" if state is not SyncState.SYNCED else "synced")
+    sort = request.GET.get("sort", _SORTED_BY.get(state, "name"))
     context: dict[str, Any] = {"tab": state.value, "search": search, "sort": sort, "by_list": False}
     if state is SyncState.FAILED and "list" not in request.GET and not search:
         groups = failures(connection, rows_each=GROUP_ROWS, rep_id=rep_of(request))
@@ -195,7 +233,13 @@ def _tab(request: AskedRequest, connection: Connection) -> dict[str, Any]:
         rep_id=rep_of(request),
     )
     titles = {found.value: words.title for found, words in FAILURES.items()}
-    return context | {"page": rows, "titles": titles, "by_list": True, "kind": kind}
+    context |= {"page": rows, "titles": titles, "by_list": True, "kind": kind}
+    if state is SyncState.PENDING:
+        waiting = _waits_for(connection)
+        context["waits"] = {row.contact_id: waiting(row) for row in rows.rows}
+    elif state is SyncState.UNSUBSCRIBED:
+        context["left"] = leavings(connection, rows.rows)
+    return context
 
 
 def _kind(request: AskedRequest) -> str:

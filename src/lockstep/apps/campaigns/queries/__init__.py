@@ -13,6 +13,7 @@ from lockstep.apps.campaigns.queries.campaigns import (
     last_read,
     links_of,
 )
+from lockstep.apps.campaigns.queries.departures import Departure, campaigns_by_mailchimp_id, departures
 from lockstep.apps.campaigns.queries.figures import Figures
 from lockstep.apps.campaigns.queries.groups import (
     CLIENT_SORTS,
@@ -51,6 +52,7 @@ __all__ = [
     "ClientActivity",
     "ClientList",
     "ContactActivity",
+    "Departure",
     "Figures",
     "GroupRow",
     "LinkRow",
@@ -63,10 +65,12 @@ __all__ = [
     "by_tag",
     "campaign_list",
     "campaign_row",
+    "campaigns_by_mailchimp_id",
     "campaigns_of",
     "client_activity",
     "contact_activity",
     "contacts_who",
+    "departures",
     "last_read",
     "links_of",
     "quiet_contacts",

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import DateTimeField, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Coalesce
 
 from lockstep.apps.book.queries.paging import Order, Page, count_up_to, keyset_page
 from lockstep.apps.connections.models import Connection
-from lockstep.apps.sync.models import MemberRecord
+from lockstep.apps.sync.models import MemberRecord, ObservedRecord, OptOut
 from lockstep.core.member import SyncState
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +24,7 @@ SORTS = {
     "email": Order("by_email"),
     "synced": Order("by_synced", descending=True, kind=datetime),
     "refused": Order("by_refused", descending=True, kind=datetime),
+    "left": Order("by_left", descending=True, kind=datetime),
 }
 _EXPRESSIONS = {
     "by_name": F("contact__name_key"),
@@ -31,6 +32,7 @@ _EXPRESSIONS = {
     "by_email": F("contact__email_key"),
     "by_synced": Coalesce("synced_at", Value(LONG_AGO)),
     "by_refused": Coalesce("refused_at", Value(LONG_AGO)),
+    "by_left": Coalesce("left_at", Value(LONG_AGO)),
 }
 
 COUNTED = 100_000
@@ -54,6 +56,15 @@ class MemberRow:
     synced_at: datetime | None
     refused_at: datetime | None
     no_marketing: bool
+    uncertain: bool
+    """A write was sent whose answer is not known yet."""
+    status: str
+    """Of who opted out, the marketing status at Mailchimp; '' in the other tabs, as what follows is."""
+    left_at: datetime | None
+    left_reason: str
+    """manual or abuse, or '' where nobody told."""
+    left_campaign: str
+    """Mailchimp's id of the campaign after which it happened, or ''."""
 
 
 def members(
@@ -72,7 +83,9 @@ def members(
     order = SORTS.get(sort, SORTS["name"])
     total = count_up_to(records, COUNTED) if search else (records.count(), True)
     return keyset_page(
-        records.annotate(**{order.field: _EXPRESSIONS[order.field]}).select_related("contact__client"),
+        _with_leaving(records, state)
+        .annotate(**{order.field: _EXPRESSIONS[order.field]})
+        .select_related("contact__client"),
         order=order,
         cursor=cursor,
         size=size,
@@ -91,7 +104,7 @@ def every_member(
 ) -> Iterator[MemberRow]:
     """All rows of a tab, streamed for a CSV."""
     records = records_in(connection, state, search=search, refusal_kind=refusal_kind, rep_id=rep_id)
-    records = records.order_by("contact_id")
+    records = _with_leaving(records, state).order_by("contact_id")
     for values in records.values_list(*_COLUMNS).iterator(chunk_size=2_000):
         yield _row(values)
 
@@ -111,6 +124,11 @@ _COLUMNS = (
     "synced_at",
     "refused_at",
     "contact__no_marketing",
+    "uncertain",
+    "status",
+    "left_at",
+    "left_reason",
+    "left_campaign",
 )
 
 
@@ -138,12 +156,28 @@ def records_in(
     return records
 
 
+def _with_leaving(records: QuerySet[MemberRecord], state: SyncState) -> QuerySet[MemberRecord]:
+    """The columns about who opted out, filled in their tab only: elsewhere there is nothing to look up."""
+    if state is not SyncState.UNSUBSCRIBED:
+        nothing = Value("", output_field=TextField())
+        never = Value(None, output_field=DateTimeField(null=True))
+        return records.annotate(status=nothing, left_at=never, left_reason=nothing, left_campaign=nothing)
+    member = {"connection": OuterRef("connection"), "member_hash": OuterRef("member_hash")}
+    left = OptOut.objects.filter(**member)
+    return records.annotate(
+        status=Coalesce(Subquery(ObservedRecord.objects.filter(**member).values("status")[:1]), Value("")),
+        left_at=Subquery(left.values("at")[:1]),
+        left_reason=Coalesce(Subquery(left.values("reason")[:1]), Value("")),
+        left_campaign=Coalesce(Subquery(left.values("campaign_id")[:1]), Value("")),
+    )
+
+
 def _row(values: tuple[Any, ...]) -> MemberRow:
     contact_id, first, last, email, client_id, client, state, *rest = values
     return MemberRow(contact_id, f"{first} {last}".strip(), email, client_id, client, SyncState(state), *rest)
 
 
-def _of_record(record: MemberRecord) -> MemberRow:
+def _of_record(record: Any) -> MemberRow:
     contact = record.contact
     return MemberRow(
         contact_id=contact.pk,
@@ -159,4 +193,9 @@ def _of_record(record: MemberRecord) -> MemberRow:
         synced_at=record.synced_at,
         refused_at=record.refused_at,
         no_marketing=contact.no_marketing,
+        uncertain=record.uncertain,
+        status=record.status,
+        left_at=record.left_at,
+        left_reason=record.left_reason,
+        left_campaign=record.left_campaign,
     )
