@@ -21,6 +21,8 @@ class StateLook:
     icon: str
     word: str
     mark: str = ""
+    why: str = ""
+    """Of a contact's standing: the one sentence why it is, or isn't, in Mailchimp (P4)."""
 
     @property
     def label(self) -> str:
@@ -29,25 +31,87 @@ class StateLook:
 
 STATES: dict[str, StateLook] = {
     # Where a contact that fits stands.
-    "synced": StateLook("ok", "mail-check", "Synced", "Synced to Mailchimp"),
-    "pending": StateLook("wait", "clock", "Pending", "Waiting to sync"),
-    "failed": StateLook("bad", "alert-circle", "Failed", "Failed to sync"),
-    "archived": StateLook("off", "archive", "Archived", "Archived in Mailchimp"),
-    "unsubscribed": StateLook("left", "user-minus", "Unsubscribed"),
+    "synced": StateLook(
+        "ok",
+        "mail-check",
+        "Synced",
+        "Synced to Mailchimp",
+        why="In Mailchimp, and in step: it fits the sync, and every change reaches Mailchimp by itself.",
+    ),
+    "pending": StateLook(
+        "wait",
+        "clock",
+        "Pending",
+        "Waiting to sync",
+        why="It fits the sync; the latest changes are on their way to Mailchimp.",
+    ),
+    "failed": StateLook(
+        "bad",
+        "alert-circle",
+        "Failed",
+        "Failed to sync",
+        why="It fits the sync, but Mailchimp refused it; its Marketing tab says why and what to do.",
+    ),
+    "archived": StateLook(
+        "off",
+        "archive",
+        "Archived",
+        "Archived in Mailchimp",
+        why="Archived in Mailchimp; only their own sign-up, or Mailchimp’s “Unarchive”, brings it back.",
+    ),
+    "unsubscribed": StateLook(
+        "left",
+        "user-minus",
+        "Unsubscribed",
+        why="In Mailchimp, unsubscribed or bounced; Lockstep never changes the marketing status.",
+    ),
     # Why someone is left out.
-    "outside": StateLook("off", "filter-off", "Outside the filters", "Outside the sync filters"),
-    "inactive": StateLook("off", "circle-dashed", "Inactive"),
-    "no_marketing": StateLook("off", "mail-off", "No Marketing"),
-    "no_email": StateLook("off", "mail-question", "No e-mail"),
-    "invalid_email": StateLook("bad", "mail-x", "Invalid e-mail"),
-    "duplicate": StateLook("wait", "copy", "Duplicate"),
-    "deleted": StateLook("off", "trash", "Deleted"),
+    "outside": StateLook(
+        "off",
+        "filter-off",
+        "Outside the filters",
+        "Outside the sync filters",
+        why="Not in the sync: it does not fit the filters of the sync.",
+    ),
+    "inactive": StateLook(
+        "off",
+        "circle-dashed",
+        "Inactive",
+        why="Not in the sync: who is inactive, or belongs to an inactive client, stays out.",
+    ),
+    "no_marketing": StateLook(
+        "off", "mail-off", "No Marketing", why="Not in the sync: No Marketing keeps people out of Mailchimp."
+    ),
+    "no_email": StateLook(
+        "off",
+        "mail-question",
+        "No e-mail",
+        why="Not in the sync: there is no e-mail address, and Mailchimp knows people by theirs.",
+    ),
+    "invalid_email": StateLook(
+        "bad",
+        "mail-x",
+        "Invalid e-mail",
+        why="Not in the sync: the e-mail address cannot exist. Correct it and save.",
+    ),
+    "duplicate": StateLook(
+        "wait",
+        "copy",
+        "Duplicate",
+        why="Not in the sync: another contact with this e-mail address is synced instead.",
+    ),
+    "deleted": StateLook("off", "trash", "Deleted", why="Not in the sync: who is deleted stays out."),
     # Statuses in Mailchimp beside those above.
     "subscribed": StateLook("ok", "mail-opened", "Subscribed"),
     "cleaned": StateLook("off", "trash", "Cleaned"),
     "transactional": StateLook("off", "mail", "Non-subscribed"),
     "confirming": StateLook("wait", "clock", "Not confirmed yet"),
-    "forgotten": StateLook("off", "trash", "Deleted for good"),
+    "forgotten": StateLook(
+        "off",
+        "trash",
+        "Deleted for good",
+        why="Deleted for good in Mailchimp, which takes the address back only by the person’s own sign-up.",
+    ),
     # Runs.
     "auditing": StateLook("run", "list-search", "Auditing"),
     "syncing": StateLook("run", "refresh", "Syncing"),

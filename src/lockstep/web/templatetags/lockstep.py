@@ -73,9 +73,10 @@ def avatar(name: str, size: str = "", *, person: bool = True) -> SafeString:
 
 def _state(look: StateLook, kind: str, word: str, css: str) -> SafeString:
     return format_html(
-        '<span class="{}" data-tone="{}">{}{}</span>',
+        '<span class="{}" data-tone="{}"{}>{}{}</span>',
         css,
         look.tone,
+        format_html(' title="{}"', look.why) if look.why and word in ("", look.word) else "",
         icon(look.icon, "spin" if kind == "syncing" else ""),
         word or look.word,
     )
@@ -85,6 +86,12 @@ def _state(look: StateLook, kind: str, word: str, css: str) -> SafeString:
 def state(kind: str, word: str = "") -> SafeString:
     """Icon in the tone, word in calm text."""
     return _state(look_of(kind), kind, word, "state")
+
+
+@register.filter
+def why_of(kind: str) -> str:
+    """The one sentence why a contact that stands so is, or isn't, in Mailchimp (P4); '' for other states."""
+    return look_of(kind).why if kind else ""
 
 
 @register.simple_tag
@@ -98,11 +105,12 @@ def mark(kind: str, label: str = "") -> SafeString:
     """The icon of a state alone, with its words for those who can't see it."""
     look = look_of(kind)
     words = label or look.label
+    title = look.why if look.why and not label else words
     return format_html(
         '<span class="mk" data-tone="{}" role="img" aria-label="{}" title="{}">{}</span>',
         look.tone,
         words,
-        words,
+        title,
         icon(look.icon),
     )
 

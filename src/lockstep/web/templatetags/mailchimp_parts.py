@@ -51,11 +51,14 @@ def check_mark(verdict: str) -> SafeString:
 
 
 @register.simple_tag
-def count_key(state: SyncState, count: int) -> SafeString:
-    """One of the five counts beside its colour in the bar."""
+def count_key(state: SyncState, count: int, connection_id: int) -> SafeString:
+    """One of the five counts beside its colour in the bar; leads to exactly its contacts."""
     look = look_of(SyncState(state).value)
     return format_html(
-        '<span><span class="sq" data-tone="{}"></span>{} <b>{}</b></span>',
+        '<a class="plain" href="{}?tab={}&amp;list=1">'
+        '<span class="sq" data-tone="{}"></span>{} <b>{}</b></a>',
+        reverse("sync:window", args=[connection_id]),
+        SyncState(state).value,
         look.tone,
         look.word,
         wording.number(count),
