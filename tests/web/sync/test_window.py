@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from lockstep.apps.connections.models import Connection
 from lockstep.apps.sync.models import MemberRecord, SyncEvent, SyncRun
 from lockstep.core.errors import BrokenKind
 from lockstep.core.member import SyncState
-from lockstep.core.outcome import RefusalKind
+from lockstep.core.outcome import PASSES_BY_ITSELF, RefusalKind
 from lockstep.web.failures import BROKEN, FAILURES
 from lockstep.web.sync.history import STATE_LOOKS
 from lockstep.web.sync.window import time_left
@@ -86,6 +87,16 @@ def test_every_refusal_has_words_and_steps(kind: RefusalKind) -> None:
 @pytest.mark.parametrize("kind", list(BrokenKind))
 def test_every_trouble_has_words_and_a_way_back(kind: BrokenKind) -> None:
     assert all((BROKEN[kind].title, BROKEN[kind].todo))
+
+
+def test_the_page_of_errors_lists_every_kind_as_the_window_says_it() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/mailchimp-errors.md").read_text()
+    for kind, failure in FAILURES.items():
+        said = [f"### {failure.title}", f"`{kind.value}`. {failure.means}", *failure.steps]
+        assert all(words in page for words in said), kind
+        assert kind not in PASSES_BY_ITSELF or "tries again by itself after a day" in page
+    for trouble, broken in BROKEN.items():
+        assert f"### {broken.title}\n\n`{trouble.value}`. {broken.todo}" in page, trouble
 
 
 def test_every_state_of_a_run_has_a_look() -> None:
