@@ -65,7 +65,7 @@ def test_state_has_icon_and_word() -> None:
 
 def test_mark_speaks_to_those_who_cannot_see_it() -> None:
     html = draw('{% mark "no_marketing" %}')
-    assert 'role="img" aria-label="No Marketing" title="No Marketing"' in html
+    assert 'role="img" aria-label="No Marketing" title="Not in the sync: ' in html
 
 
 def test_syncing_turns() -> None:
