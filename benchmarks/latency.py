@@ -98,7 +98,7 @@ class _Mailchimp:
 # --- the book and the worker -----------------------------------------------------------------------
 
 
-def _prepare(mailchimp: _Mailchimp, contacts: int) -> tuple[int, int]:
+def prepare(mailchimp: Any, contacts: int) -> tuple[int, int]:
     """A company with a book and a connection; (company id, connection id)."""
     from django.core.management import call_command
 
@@ -144,7 +144,7 @@ def _prepare(mailchimp: _Mailchimp, contacts: int) -> tuple[int, int]:
     return company.pk, connection.pk
 
 
-def _ask(connection_id: int, kind: str) -> None:
+def ask_for(connection_id: int, kind: str) -> None:
     from lockstep.apps.accounts.permissions import Actor
     from lockstep.apps.connections.models import Connection
     from lockstep.apps.sync import services
@@ -154,21 +154,21 @@ def _ask(connection_id: int, kind: str) -> None:
     {"start": services.start_sync, "refresh": services.refresh}[kind](actor, connection)
 
 
-def _run_to_end(connection_id: int, worker: psutil.Process, within: float) -> tuple[Any, float, float]:
+def run_to_end(connection_id: int, worker: psutil.Process, within: float) -> tuple[Any, float, float]:
     """The finished run, its seconds and the worker's CPU seconds meanwhile."""
     from lockstep.apps.sync.models import SyncRun
 
-    cpu, began = _cpu(worker), time.monotonic()
+    cpu, began = cpu_seconds(worker), time.monotonic()
     while True:
         run = SyncRun.objects.filter(connection_id=connection_id).latest("id")
         if not run.open:
-            return run, time.monotonic() - began, _cpu(worker) - cpu
+            return run, time.monotonic() - began, cpu_seconds(worker) - cpu
         if time.monotonic() - began > within:
             raise SystemExit(f"The run has not ended within {within:.0f} s; it stands at {run.done}.")
         time.sleep(0.05)
 
 
-def _wait_until_idle() -> None:
+def wait_until_idle() -> None:
     """No job is waiting or being done: what follows a run, such as its webhook, has been seen to."""
     from django.db import connection
 
@@ -180,7 +180,7 @@ def _wait_until_idle() -> None:
         time.sleep(0.05)
 
 
-def _cpu(process: psutil.Process) -> float:
+def cpu_seconds(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
 
@@ -188,7 +188,7 @@ def _cpu(process: psutil.Process) -> float:
 # --- edits of another process ----------------------------------------------------------------------
 
 
-def _edit(pipe: Pipe, url: str) -> None:
+def edit_in_a_process(pipe: Pipe, url: str) -> None:
     """Runs in a process of its own: commits each edit it is told of and says when (monotonic time)."""
     with psycopg.connect(url) as database:
         while (wish := pipe.recv()) is not None:
@@ -207,7 +207,9 @@ def _measure_edits(
 
     contacts = list(Contact.objects.filter(company_id=company_id).order_by("id").values_list("id", flat=True))
     ours, theirs = multiprocessing.Pipe()
-    editor = multiprocessing.get_context("spawn").Process(target=_edit, args=(theirs, url), daemon=True)
+    editor = multiprocessing.get_context("spawn").Process(
+        target=edit_in_a_process, args=(theirs, url), daemon=True
+    )
     editor.start()
     measured = []
     mailchimp.arrivals()
@@ -225,6 +227,36 @@ def _measure_edits(
     ours.send(None)
     editor.join(10)
     return measured
+
+
+def marked_edits(mailchimp: Any, company_id: int, url: str, edits: int) -> list[float]:
+    """Seconds from the beginning of each commit to its arrival, edit after edit, of contacts spread evenly.
+
+    `mailchimp` is the lean stand-in, which tells when each marked telephone number first came.
+    """
+    from lockstep.apps.book.models import Contact
+
+    contacts = list(Contact.objects.filter(company_id=company_id).order_by("id").values_list("id", flat=True))
+    ours, theirs = multiprocessing.Pipe()
+    editor = multiprocessing.get_context("spawn").Process(
+        target=edit_in_a_process, args=(theirs, url), daemon=True
+    )
+    editor.start()
+    waits = []
+    for n in range(edits + 1):
+        mark = f"+1 556 {n:06}"
+        ours.send((contacts[(n * 7_919) % len(contacts)], mark))
+        committed = ours.recv()
+        deadline = time.monotonic() + 60
+        while mark not in (arrived := mailchimp.marks()):
+            if time.monotonic() > deadline:
+                raise SystemExit("An edit has not reached Mailchimp within a minute.")
+            time.sleep(0.02)
+        if n:  # the first one finds everything cold
+            waits.append(arrived[mark] - committed)
+    ours.send(None)
+    editor.join(10)
+    return waits
 
 
 # --- all of it -------------------------------------------------------------------------------------
@@ -252,17 +284,17 @@ def main(arguments: list[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="lockstep-bench-") as folder,
         Stack(url, Path(folder), secrets) as stack,
     ):
-        company_id, connection_id = _prepare(mailchimp, given.contacts)
+        company_id, connection_id = prepare(mailchimp, given.contacts)
         worker = psutil.Process(stack.worker().pid)
         mailchimp.arrivals()
 
-        _ask(connection_id, "start")
-        first, seconds, cpu = _run_to_end(connection_id, worker, 1_800)
-        _wait_until_idle()
+        ask_for(connection_id, "start")
+        first, seconds, cpu = run_to_end(connection_id, worker, 1_800)
+        wait_until_idle()
         batches = [path for _, _, path in mailchimp.writes() if path.count("/") == 3]
-        _ask(connection_id, "refresh")
-        second, again, _ = _run_to_end(connection_id, worker, 1_800)
-        _wait_until_idle()
+        ask_for(connection_id, "refresh")
+        second, again, _ = run_to_end(connection_id, worker, 1_800)
+        wait_until_idle()
         rewritten = mailchimp.writes()
         waits = _measure_edits(mailchimp, company_id, url, given.edits, lambda: time.sleep(given.pause))
     mailchimp.stop()

@@ -114,6 +114,12 @@ SETTINGS: tuple[Setting, ...] = (
         "The time zone that dates are shown in, such as `Europe/Berlin`.",
     ),
     Setting(
+        "LOCKSTEP_MAILCHIMP_CALLS",
+        "8",
+        "Calls to one Mailchimp account that may be open at once, up to ten. Mailchimp allows a user ten; what "
+        "is left is for people at its web pages and for other programs.",
+    ),
+    Setting(
         "LOCKSTEP_API_RATE",
         "600",
         "Calls a minute that one access token may make on average; a sixth of that at once.",

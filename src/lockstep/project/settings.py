@@ -255,6 +255,7 @@ MAILCHIMP_API_BASE_OVERRIDE = _environment.text("MAILCHIMP_API_BASE_OVERRIDE").r
 # --- Other systems --------------------------------------------------------------------------------
 
 #: Calls a minute that one access token may make, on average.
+LOCKSTEP_MAILCHIMP_CALLS = min(max(_environment.number("LOCKSTEP_MAILCHIMP_CALLS"), 1), 10)
 LOCKSTEP_API_RATE = _environment.number("LOCKSTEP_API_RATE")
 
 # --- Logs -----------------------------------------------------------------------------------------

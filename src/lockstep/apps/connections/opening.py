@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from weakref import WeakKeyDictionary
 
+from django.conf import settings
+
 from lockstep.apps.connections.models import Connection, MailchimpAccount
 from lockstep.apps.connections.secrets import SecretUnreadable, unseal
 from lockstep.bridge.access import AccountAccess, AuthKind, Gates, Purpose, open_api
@@ -81,7 +83,7 @@ def gate_of(account: MailchimpAccount) -> Gate:
     loop = asyncio.get_running_loop()
     gates = _gates.get(loop)
     if gates is None:
-        gates = _gates[loop] = Gates(now=time.monotonic)
+        gates = _gates[loop] = Gates(now=time.monotonic, max_width=settings.LOCKSTEP_MAILCHIMP_CALLS)
     return gates.of(account.pk)
 
 

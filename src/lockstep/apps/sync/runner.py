@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from lockstep.apps.connections.models import Connection
@@ -26,7 +27,7 @@ from lockstep.apps.sync.undoing import UndoStore
 from lockstep.bridge.failures import SetupRefused
 from lockstep.core import rhythm
 from lockstep.core.consent import NewStatus
-from lockstep.core.engine import Engine, StopAsked
+from lockstep.core.engine import Engine, Limits, StopAsked
 from lockstep.core.errors import AudienceUnavailable, ConnectionBroken
 from lockstep.core.guards import Thresholds, check
 from lockstep.core.planner import Policy
@@ -286,6 +287,7 @@ class ConnectionRunner:
             store=store,
             clock=self.clock,
             policy=Policy(NewStatus(connection.new_status)),
+            limits=Limits(in_flight=settings.LOCKSTEP_MAILCHIMP_CALLS),
             batches=connection.batch_proof == Connection.BatchProof.KEPT,
         )
 
