@@ -91,7 +91,7 @@ def test_an_eleventh_call_is_refused():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("figure", ["T1", "T6", "T7", "T8", "T9"])
+@pytest.mark.parametrize("figure", ["T1"])
 def test_every_measurement_runs_to_its_end(figure, monkeypatch, tmp_path):
     from django.conf import settings
     from django.db import connection

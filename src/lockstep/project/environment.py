@@ -116,8 +116,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "LOCKSTEP_MAILCHIMP_CALLS",
         "8",
-        "Calls to one Mailchimp account that may be open at once, up to ten. Mailchimp allows a user ten; what "
-        "is left is for people at its web pages and for other programs.",
+        "Calls to one Mailchimp account that may be open at once, up to ten. Mailchimp allows a user ten; "
+        "what is left is for people at its web pages and for other programs.",
     ),
     Setting(
         "LOCKSTEP_API_RATE",
