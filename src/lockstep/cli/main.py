@@ -50,9 +50,16 @@ COMMANDS = (
     Command("migrate", "bring the database up to date", f"{_HERE}.migrate"),
     Command("company", "list or add companies, help somebody back in", "lockstep.cli.companies"),
     Command("import", "load clients and contacts from a file", "lockstep.cli.import_book"),
+    Command("export", "write clients and contacts into a file", "lockstep.cli.export_book"),
+    Command("user", "add people, keep them out, help them back in", "lockstep.cli.users"),
     Command("status", "tell how every sync stands", "lockstep.cli.sync_status", "status"),
     Command("why", "tell why somebody is, or is not, in Mailchimp", "lockstep.cli.sync_status", "why"),
+    Command("plan", "tell what a sync would do, without doing it", "lockstep.cli.sync_plan"),
     Command("sync", "start, stop, refresh or retry a sync", "lockstep.cli.sync_work"),
+    Command("doctor", "look at everything that Lockstep needs, and say what to do", "lockstep.cli.doctor"),
+    Command("backup", "save the whole installation into one file", "lockstep.cli.backups", "backup"),
+    Command("restore", "make an empty database what a backup holds", "lockstep.cli.backups", "restore"),
+    Command("rotate-key", "put every secret under the newest key", "lockstep.cli.backups", "rotate_key"),
     Command("test", "install what the tests need and run all of them", f"{_HERE}.test"),
     Command(
         "simulate", "play random histories against the sync and check its promises", "lockstep.cli.simulate"
