@@ -21,7 +21,7 @@ SOURCES = Path(__file__).parents[2] / "src"
 
 COMPLETE = {
     "DATABASE_URL": "postgres://me@127.0.0.1/lockstep",
-    "LOCKSTEP_SECRET_KEY": "k" * 32,
+    "LOCKSTEP_SECRET_KEY": "0123456789abcdef" * 2,
     "LOCKSTEP_ENCRYPTION_KEYS": "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OTAxMjM0NTY=",
 }
 
@@ -135,3 +135,17 @@ def test_with_tls_cookies_never_travel_without() -> None:
     code, output = load_settings(**COMPLETE | {"LOCKSTEP_BASE_URL": "https://book.example.com"})
     assert code == 0, output
     assert output.split() == ["True", "True", "['book.example.com']", "False"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"LOCKSTEP_DEBUG": "1"}, "LOCKSTEP_DEBUG"),
+        ({"LOCKSTEP_SECRET_KEY": "change-me" * 4}, "repeats a few characters"),
+        ({"LOCKSTEP_ALLOWED_HOSTS": "*"}, "must name the hosts"),
+    ],
+)
+def test_what_is_harmless_at_home_is_refused_where_others_come(given: dict[str, str], told: str) -> None:
+    code, output = load_settings(**COMPLETE | {"LOCKSTEP_BASE_URL": "https://book.example.com"} | given)
+    assert code != 0
+    assert told in output

@@ -45,6 +45,8 @@ def ways(address: Address) -> list[tuple[str, bool]]:
 #: Signed out: pages of signing in, and doors that check something else than a session.
 OPEN = {
     "healthz",
+    "metrics",
+    "readyz",
     "account_login",
     "account_logout",
     "account_signup",

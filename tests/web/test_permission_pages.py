@@ -92,7 +92,7 @@ PAGES = {
 }
 
 #: Not pages of a seat: signing in, the API, doors with keys of their own.
-ELSEWHERE = ("accounts/", "api/", "healthz", "hooks/", "invitations/")
+ELSEWHERE = ("accounts/", "api/", "healthz", "hooks/", "invitations/", "metrics", "readyz")
 
 
 def pages() -> list[Address]:

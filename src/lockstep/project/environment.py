@@ -131,6 +131,12 @@ SETTINGS: tuple[Setting, ...] = (
         "without names or addresses of people.",
     ),
     Setting(
+        "LOCKSTEP_METRICS_TOKEN",
+        "",
+        "With this word as `Authorization: Bearer` token, `/metrics` answers Prometheus.",
+        "none: there is no `/metrics`",
+    ),
+    Setting(
         "LOCKSTEP_DEBUG",
         "0",
         "1 shows Django's error pages and reloads templates. For developers, never on a reachable address.",

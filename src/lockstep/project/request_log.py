@@ -13,7 +13,7 @@ log = logging.getLogger("lockstep.request")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
-_QUIET_ROUTES = frozenset({"healthz"})
+_QUIET_ROUTES = frozenset({"healthz", "readyz", "metrics"})
 
 
 class RequestLogMiddleware:

@@ -38,6 +38,14 @@ ALLOWED_HOSTS = [
     *(_LOOPBACK if _base.hostname in {"127.0.0.1", "localhost", "::1"} else [_base.hostname]),
     *_environment.words("LOCKSTEP_ALLOWED_HOSTS"),
 ]
+if not {"127.0.0.1", "localhost"} & set(ALLOWED_HOSTS):
+    # Others can reach it: what is harmless on one's own machine is refused.
+    if DEBUG:
+        raise ImproperlyConfigured("LOCKSTEP_DEBUG shows secrets to whoever provokes an error: unset it.")
+    if len(set(SECRET_KEY)) < 10:
+        raise ImproperlyConfigured("LOCKSTEP_SECRET_KEY repeats a few characters: use random ones.")
+if any(host.startswith("*") for host in ALLOWED_HOSTS):
+    raise ImproperlyConfigured("LOCKSTEP_ALLOWED_HOSTS must name the hosts; * would believe any name.")
 CSRF_TRUSTED_ORIGINS = [f"{_base.scheme}://{_base.netloc}"]
 
 _over_tls = _base.scheme == "https"
@@ -257,6 +265,9 @@ MAILCHIMP_API_BASE_OVERRIDE = _environment.text("MAILCHIMP_API_BASE_OVERRIDE").r
 #: Calls a minute that one access token may make, on average.
 LOCKSTEP_MAILCHIMP_CALLS = min(max(_environment.number("LOCKSTEP_MAILCHIMP_CALLS"), 1), 10)
 LOCKSTEP_API_RATE = _environment.number("LOCKSTEP_API_RATE")
+
+#: What Prometheus shows to read /metrics; without one there is no such page.
+LOCKSTEP_METRICS_TOKEN = _environment.text("LOCKSTEP_METRICS_TOKEN")
 
 # --- Logs -----------------------------------------------------------------------------------------
 

@@ -4,10 +4,12 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from lockstep.api.application import api
-from lockstep.project.health import healthz
+from lockstep.project.health import healthz, metrics, readyz
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     # One page tells of the second factor and of sessions; allauth's own lead there.
     path("accounts/2fa/", RedirectView.as_view(pattern_name="account:security")),
     path("accounts/sessions/", RedirectView.as_view(pattern_name="account:security")),
