@@ -709,6 +709,44 @@ class StoreContract(StorePlay):
         assert await self.read_audience(world, seen(ANN, values), seen(CAT, field_map.released(values))) == 2
         assert not any(isinstance(c, ReleaseMember) for c in make_plan_of(await self.rest(world)))
 
+    async def test_a_stray_is_recognised_when_it_is_seen_and_not_only_by_an_audit(
+        self, world: BookWorld
+    ) -> None:
+        [one] = await self.in_step(world, ANN)
+        values = await self.values(world, one)
+        await world.store.record_observed([seen(ANN, values, contact_key="ck-5")])
+        await world.store.record_observed([seen(CAT, values, contact_key="ck-6")])
+        assert one in await self.marked(world)
+        change = await self.changed(world, one)
+        assert isinstance(change, ReleaseMember)
+        assert change.hash == hash_of(CAT)
+
+    async def test_what_is_seen_while_a_write_is_under_way_is_left_to_its_outcome(
+        self, world: BookWorld
+    ) -> None:
+        [one] = await self.in_step(world, ANN)
+        values = await self.values(world, one)
+        await world.edit(one, email=NEW)
+        await self.plan(world)
+        before = await world.synced(one)
+        assert before.uncertain
+        await world.store.record_observed([seen(CAT, values, contact_key="ck-6")])
+        assert (await world.synced(one)).sent_key == before.sent_key == address_key(NEW)
+
+    async def test_an_answer_may_show_that_a_member_has_moved(self, world: BookWorld) -> None:
+        """An add at an address to which somebody moved meanwhile: the owner of the old one is looked at."""
+        [one] = await self.in_step(world, ANN)
+        await world.store.record_observed([seen(ANN, await self.values(world, one), contact_key="ck-5")])
+        if await self.marked(world):
+            await self.plan(world)
+        two = await world.add(BOB)
+        change = await self.changed(world, two)
+        assert isinstance(change, AddMember)
+        await world.store.record_outcomes([confirmed(change, contact_key="ck-5")])
+        assert one in await self.marked(world)
+        await self.plan(world)
+        assert await world.state(one) is SyncState.ARCHIVED
+
     async def rest(self, world: BookWorld) -> Slice | None:
         return await world.store.next_slice(1000, frozenset())
 

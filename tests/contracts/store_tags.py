@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lockstep.core.identity import address_key
 from lockstep.core.member import DesiredMember, ObservedMember, SyncState
+from lockstep.core.observation import ABSENT, Present
 from lockstep.core.outcome import Applied, Lost, NotTried
 from lockstep.core.plan import AddMember, Answer, RenameMember, TagMember, tagged
 from lockstep.core.tags import TagDifference, TagRule
@@ -165,3 +166,13 @@ class StoreTagsContract(StorePlay):
         assert await self.written(world, contact) == frozenset()
         await world.store.look_again([contact])
         assert not (await self.plan(world)).changes
+
+    async def test_what_we_wrote_goes_along_though_the_old_address_was_looked_at_first(
+        self, world: TagBook
+    ) -> None:
+        contact = await self.tagged(world, "VIP")
+        await world.store.record_observed([replace(seen(ANN, contact_key="ck-5"), tags=("CSKU: VIP",))])
+        moved = replace(seen(BOB, contact_key="ck-5"), tags=("CSKU: VIP",))
+        await world.store.record_looks([(hash_of(ANN), ABSENT), (hash_of(BOB), Present(moved))], [])
+        await world.store.look_again([contact])
+        assert (await self.take(world)).written[hash_of(BOB)] == {"CSKU: VIP"}

@@ -470,6 +470,24 @@ ROWS = [
         f"release {A}, then look again",
     ),
     Row(
+        "lost add at a, now b and refused there: a is released all the same",
+        slice_of(
+            wanted(B),
+            there=(member(status=MemberStatus.PENDING),),
+            synced=replace(NEVER, sent_key=address_key(A), refusal=said_no(wanted(B).digest)),
+        ),
+        f"release {A}, then look again",
+    ),
+    Row(
+        "linked to a, late add at c, refused at b: c is released, a stays",
+        slice_of(
+            wanted(B),
+            there=(member(), member(C, of=C, contact_key="ck2")),
+            synced=linked(sent_key=address_key(C), refusal=said_no(wanted(B).digest)),
+        ),
+        f"release {C}, then look again",
+    ),
+    Row(
         "lost write at an address nobody looked at",
         slice_of(wanted(reason=OUT), synced=replace(NEVER, sent_key=address_key(A)), unknown=(A,)),
         "look",

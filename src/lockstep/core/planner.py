@@ -191,8 +191,10 @@ class _Planner:
             # Comes as a step of its own, first: were the contact's new member written first and
             # the worker killed, nobody would remember the former one.
             release = self._release_left_behind(wanted, synced, kept)
-            if release is not None:
-                return release
+        else:
+            release = self._release_lost(wanted, synced)
+        if release is not None:
+            return release
         if own is not None:
             return self._equal(wanted, synced, own)
         if _remembered(synced, wanted.digest):
@@ -354,6 +356,21 @@ class _Planner:
         if not releases:
             return None
         return replace(releases[0], look_again=wanted.fits or len(releases) > 1)
+
+    def _release_lost(self, wanted: DesiredMember, synced: SyncedMember) -> ReleaseMember | None:
+        """Of a contact that is refused at its address: the release of what a late write made elsewhere.
+
+        A member that was confirmed as the contact's, and whose rename was refused, stays as it is.
+        """
+        lost = self._lost_member(wanted, synced)
+        if lost is None or address_key(lost.email) == wanted.key:
+            return None
+        known = self.part.synced.get(wanted.contact_id)
+        former = self._former_member(wanted, synced) if known is not None and known.key else None
+        if former is not None and former.hash == lost.hash:
+            return None
+        release = self._release(wanted, synced, lost)
+        return None if release is None else replace(release, look_again=True)
 
     def _release(
         self, wanted: DesiredMember, synced: SyncedMember, member: ObservedMember

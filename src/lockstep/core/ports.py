@@ -117,7 +117,8 @@ class Store(Protocol):
         """Move the synced state, and mark the contacts in `again`, in one transaction.
 
         `Applied` stores the member in the mirror; of a `TagMember` only its tags, and what was
-        taken off is no longer remembered as written. A release leaves the contact's `key` as it
+        taken off is no longer remembered as written. A member that was known under another address moves,
+        as with `record_observed`. A release leaves the contact's `key` as it
         is and empties its digest; any other change makes its key the contact's, and ends
         refusal, `asked` and `sent_key`. `Refused` stores the refusal with the change's digest
         and address, and ends `asked`. `Stale` and `Lost` leave the contact uncertain, so
@@ -132,6 +133,9 @@ class Store(Protocol):
         not, address, status, our values), are marked. A contact whose `contact_key` is not known
         yet learns it from the member at its synced address; what a poorer source leaves out (a
         batch answer has no `contact_key`, contract 5) stays as it was known.
+
+        A member that is not as it was known, reads Active, and names a contact in its Contact URL is
+        that contact's to release, as after `finish_audit`, unless a write for it may be under way.
         """
 
     async def record_looks(

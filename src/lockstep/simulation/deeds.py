@@ -13,7 +13,7 @@ from lockstep.sandbox.ids import contact_id
 from lockstep.sandbox.member import Member, hash_of
 from lockstep.sandbox.subscriber import CannotHappen
 from lockstep.sandbox.tag import add_tag, remove_tag
-from lockstep.simulation.desk import RunKind
+from lockstep.simulation.desk import Mode, RunKind
 from lockstep.simulation.events import ADDRESSES, EVERY_ADDRESS, FIELD_FAULTS, Event
 from lockstep.simulation.network import Mishap
 from lockstep.simulation.site import FIELD_MAP
@@ -311,8 +311,12 @@ def _stop(world: World, event: Event) -> str:
 
 
 def _filter(world: World, event: Event) -> str:
+    """Filters are changed while the sync is off: whoever wants others stops it first, and starts it again."""
     world.desk.groups = GROUPS[event.one % len(GROUPS)]
-    return _asked(world, world.desk.start(), f"Start Sync with the filter {sorted(world.desk.groups or ())}")
+    words = f"with the filter {sorted(world.desk.groups or ())}"
+    if world.desk.mode is not Mode.OFF:
+        return _asked(world, world.desk.stop(), f"Stop Sync, to start it {words}")
+    return _asked(world, world.desk.start(), f"Start Sync {words}")
 
 
 def _asks_for(kind: RunKind) -> Callable[[World, Event], str]:

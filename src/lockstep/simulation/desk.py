@@ -83,7 +83,8 @@ class Desk:
     thresholds: Thresholds
     seen: Counter[str]
     groups: frozenset[str] | None = None
-    """The filter that the admin chose; what holds for the members is `store.book.groups`."""
+    """The filter that the admin chose; `store.book.groups` holds since the sync was last off: before it is,
+    no filter can be saved."""
     mode: Mode = Mode.OFF
     live: bool = False
     broken: BrokenKind | None = None
@@ -119,8 +120,9 @@ class Desk:
         if self.mode is Mode.STOPPING or self.open_run() is not None:
             return False
         self._drop_waiting()
+        if self.mode is Mode.OFF:
+            self.store.book.groups = self.groups
         self.mode, self.broken = Mode.ON, None
-        self.store.book.groups = self.groups
         self._ask(RunKind.START).approved = approved
         return True
 

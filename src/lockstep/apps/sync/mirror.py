@@ -14,7 +14,7 @@ from lockstep.apps.sync.desired import contact_urls
 from lockstep.apps.sync.models import ObservedRecord
 from lockstep.apps.sync.rows import execute_rows
 from lockstep.core import field_map
-from lockstep.core.identity import SubscriberHash
+from lockstep.core.identity import SubscriberHash, address_key, subscriber_hash
 from lockstep.core.member import ObservedMember
 
 _COLUMNS = [
@@ -170,6 +170,7 @@ WITH active AS (
     FROM sync_observedrecord o
     WHERE o.connection_id = %(connection)s AND o.status NOT IN ('', 'archived')
       AND o.values ->> %(sync_status)s = %(active)s
+      AND (%(hashes)s::text[] IS NULL OR o.member_hash = ANY(%(hashes)s::text[]))
 ), named AS (
     SELECT key, contact_key, substring(url FROM length(%(urls)s) + 1) AS rest FROM active
     WHERE starts_with(url, %(urls)s)
@@ -178,6 +179,7 @@ WITH active AS (
     JOIN sync_memberrecord r ON r.connection_id = %(connection)s
         AND r.contact_id = CASE WHEN named.rest ~ '^[0-9]{1,18}/$' THEN rtrim(named.rest, '/')::bigint END
     WHERE named.key NOT IN (r.synced_key, r.sent_key)
+      AND (%(hashes)s::text[] IS NULL OR NOT r.uncertain)
       AND (named.contact_key = '' OR named.contact_key <> r.contact_key)
       AND NOT EXISTS (SELECT FROM sync_memberrecord w WHERE w.connection_id = %(connection)s
           AND w.wanted_key = named.key AND w.wanted_key <> '' AND w.reason = 'fits')
@@ -191,9 +193,21 @@ SELECT %(connection)s, contact_id, clock_timestamp() FROM linked
 """
 
 
-def _stray_parameters(connection_id: int) -> dict[str, object]:
+def link_strays(connection_id: int, members: Sequence[Seen]) -> None:
+    """Give those of these members that read Active, and are nobody's, to the contact that they name, and mark
+    it. Contacts that a write may be under way for are left alone; the next audit looks at all."""
+    hashes = [subscriber_hash(address_key(member.key)) for member in members if member.key]
+    if hashes:
+        with database.cursor() as cursor:
+            cursor.execute(_LINK_STRAYS, _stray_parameters(connection_id, hashes))
+
+
+def _stray_parameters(
+    connection_id: int, hashes: Sequence[SubscriberHash] | None = None
+) -> dict[str, object]:
     return {
         "connection": connection_id,
+        "hashes": None if hashes is None else list(hashes),
         "contact_url": field_map.CONTACT_URL,
         "sync_status": field_map.SYNC_STATUS,
         "active": field_map.ACTIVE,

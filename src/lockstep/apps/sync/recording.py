@@ -305,7 +305,7 @@ def record_outcomes(
         for o in applied
         if isinstance(o.change, RenameMember) and o.change.hash != o.member.hash
     ]
-    mirror.write(connection.pk, [o.member for o in applied if not isinstance(o.change, TagMember)])
+    _write_applied(connection.pk, applied)
     mirror.write_absent(connection.pk, [before for before, _ in renamed])
     written_tags.follow(connection.pk, renamed)
     written_tags.settle(connection.pk, [o.change for o in applied if isinstance(o.change, TagMember)])
@@ -327,6 +327,18 @@ def record_outcomes(
             tagged=kinds[TagMember],
             refused=len(refused),
         )
+
+
+def _write_applied(connection_id: int, applied: Sequence[Applied]) -> None:
+    """Put what was confirmed into the mirror.
+
+    An answer may show that the member is one that was known under another address: somebody changed it there
+    since. Whoever was linked to it at that address is looked at again; of a rename that is no news.
+    """
+    written = [o for o in applied if not isinstance(o.change, TagMember)]
+    seen = mirror.write(connection_id, [o.member for o in written])
+    expected = {key for o in written for key in (address_key(o.member.email), acts_on(o.change))}
+    mirror.mark_owners(connection_id, [one for one in seen if one.key not in expected])
 
 
 def _is_done(outcome: Applied | Refused) -> bool:
@@ -378,6 +390,8 @@ def record_observed(
         {"connection": connection.pk},
     )
     mirror.mark_owners(connection.pk, changed)
+    if not auditing:
+        mirror.link_strays(connection.pk, changed)
 
 
 def record_looks(

@@ -328,6 +328,8 @@ class MemoryStore:
             self._carry_tags(change.hash, member.hash)
             if former is not None and not member.contact_key:
                 member = replace(member, contact_key=former.contact_key)
+        before = self._where.get(member.contact_key) if member.contact_key else None
+        self._follow(member, before, self._links())
         member = self._remember(member)
         if isinstance(change, ReleaseMember):
             record.synced = replace(record.synced, uncertain=False, digest=b"")
@@ -374,9 +376,7 @@ class MemoryStore:
     def _record_seen(self, member: ObservedMember, links: Links) -> None:
         known = self.mirror.get(member.hash)
         before = self._where.get(member.contact_key) if member.contact_key else None
-        if before is not None and before != member.hash and self.mirror.get(before) is not None:
-            self._record_absent(before, links)
-            self._carry_tags(before, member.hash)
+        self._follow(member, before, links)
         member = self._remember(member)
         for contact_id in links.get(member.hash, ()):
             record = self.records[contact_id]
@@ -384,6 +384,20 @@ class MemoryStore:
                 record.synced = replace(record.synced, contact_key=member.contact_key)
         if known is None or _shown(known) != _shown(member):
             self._mark_linked(member.hash, member.contact_key, links)
+            self._link_stray(member)
+
+    def _follow(self, member: ObservedMember, before: SubscriberHash | None, links: Links) -> None:
+        """A member known under another address is not there any more, and takes along what we wrote to it.
+
+        Whoever is at that address since stays, as does what we wrote to them.
+        """
+        if before is None or before == member.hash:
+            return
+        known = self.mirror.get(before)
+        if known is None or known.contact_key == member.contact_key:
+            self._carry_tags(before, member.hash)
+        if known is not None and known.contact_key == member.contact_key:
+            self._record_absent(before, links)
 
     def _record_absent(self, member: SubscriberHash, links: Links) -> None:
         known = self.mirror.get(member)
@@ -440,20 +454,36 @@ class MemoryStore:
 
     def _link_strays(self) -> None:
         """Give members that read Active, and are nobody's, to the contact that they name."""
-        view = self.book.view()
-        owned: set[AddressKey] = set()
-        for contact_id in self._known():
-            if view.desired(contact_id).fits:
-                owned |= self._owned(contact_id)
+        owned = self._all_owned()
         for member in self.mirror.values():
-            if member is None or member.archived or not is_active(member.values):
+            named = self._named_by(member) if member is not None else None
+            if member is None or named is None or address_key(member.email) in owned:
                 continue
-            record = self.records.get(contact_named_by(member.values) or 0)
-            key = address_key(member.email)
-            if record is None or key in owned or key == record.synced.key:
-                continue
-            record.synced = replace(record.synced, sent_key=key)
-            self.mark([record.synced.contact_id])
+            self._link(named, member)
+
+    def _link_stray(self, member: ObservedMember) -> None:
+        """The same for one that was just seen; not while a write for the contact may be under way."""
+        named = self._named_by(member)
+        if named is None or named.synced.uncertain or address_key(member.email) in self._all_owned():
+            return
+        self._link(named, member)
+
+    def _named_by(self, member: ObservedMember) -> Record | None:
+        """The contact planned before that an active member names, and that is not linked to it."""
+        if member.archived or not is_active(member.values):
+            return None
+        record = self.records.get(contact_named_by(member.values) or 0)
+        return None if record is None or record.synced.key == address_key(member.email) else record
+
+    def _link(self, record: Record, member: ObservedMember) -> None:
+        record.synced = replace(record.synced, sent_key=address_key(member.email))
+        self.mark([record.synced.contact_id])
+
+    def _all_owned(self) -> set[AddressKey]:
+        """The addresses of the members that contacts that fit own."""
+        view = self.book.view()
+        fitting = [c for c in self._known() if view.desired(c).fits]
+        return {key for contact_id in fitting for key in self._owned(contact_id)}
 
     async def recover(self) -> None:
         await self.pulse()
