@@ -110,3 +110,25 @@ def test_a_mail_that_could_not_go_out_is_tried_again(rep: Seat, monkeypatch: pyt
         patch.setattr("lockstep.apps.campaigns.digests.send_mail", refuse)
         assert send_digests(MORNING) == 0
     assert send_digests(MORNING) == 2
+
+
+def test_one_reps_failing_mail_is_tried_again_and_nobody_gets_theirs_twice(
+    rep: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first mail of the round fails: the other rep is not missed, and the next round sends what is left."""
+    other = Seat.objects.exclude(pk=rep.pk).get(company=rep.company)
+    refused: list[str] = []
+
+    def send(subject: str, text: str, sender: None, to: list[str]) -> int:
+        if to == [rep.user.email] and not refused:
+            refused.extend(to)
+            raise OSError("the mail server is away")
+        return mail.send_mail(subject, text, sender, to)
+
+    monkeypatch.setattr("lockstep.apps.campaigns.digests.send_mail", send)
+    assert send_digests(MORNING) == 1
+    assert (len(mails_to(rep)), len(mails_to(other))) == (0, 1)
+    assert Digest.objects.get(seat=rep).sent_at is None
+    assert send_digests(MORNING + timedelta(minutes=15)) == 1
+    assert send_digests(MORNING + timedelta(minutes=30)) == 0
+    assert (len(mails_to(rep)), len(mails_to(other))) == (1, 1)
