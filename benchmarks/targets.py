@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +181,7 @@ def _span(begun: Any, ended: Any) -> float:
     return float((ended - begun).total_seconds())
 
 
-def first_push(sizes: Sizes) -> list[Row]:
+def first_push(sizes: Sizes) -> Iterator[Row]:
     """T1, T2, T3, T4, T5 and T10 on one book: a first sync, an audit with nothing to do, then single edits.
 
     T1 is from the beginning of the push to the last recorded outcome; what precedes it, the reading of the
@@ -190,7 +190,6 @@ def first_push(sizes: Sizes) -> list[Row]:
     """
     from benchmarks.latency import wait_until_idle
 
-    rows: list[Row] = []
     with _bench(sizes.contacts, 200) as bench:
         cpu = _Cpu(bench.worker)
         before, theirs = cpu.seconds(), bench.mailchimp.figures()
@@ -205,7 +204,7 @@ def first_push(sizes: Sizes) -> list[Row]:
         server = (told.cpu - theirs.cpu) / sizes.contacts * 1e6
         number = f"{sizes.contacts:,}"
         done = f"{run.added:,} added, {told.refused} calls refused"
-        rows.append(
+        yield (
             Row(
                 "T1",
                 f"first push of {number} at 200 ms: wall ÷ limit",
@@ -214,7 +213,7 @@ def first_push(sizes: Sizes) -> list[Row]:
                 push / limit <= 1.15 and run.added == sizes.contacts,
             )
         )
-        rows.append(
+        yield (
             Row(
                 "T2",
                 "CPU a contact, worker and PostgreSQL",
@@ -223,15 +222,14 @@ def first_push(sizes: Sizes) -> list[Row]:
                 sum(each) <= 60,
             )
         )
-        rows.append(
+        yield (
             Row("T3", f"peak memory of the worker at {number}", "< 200 MiB",
                 f"{peak.mebibytes:.0f} MiB", peak.mebibytes < 200)
         )  # fmt: skip
-        rows.append(_audit(bench, sizes))
-        rows.append(_edits(bench, sizes, "T5", f"edit to request, {number} in the book", 0.050, 0.200))
+        yield (_audit(bench, sizes))
+        yield (_edits(bench, sizes, "T5", f"edit to request, {number} in the book", 0.050, 0.200))
         rate = sizes.contacts / push
-    rows += _official(sizes, rate)
-    return rows
+    yield from _official(sizes, rate)
 
 
 def _audit(bench: _Bench, sizes: Sizes) -> Row:
@@ -439,7 +437,7 @@ def many_connections(sizes: Sizes) -> list[Row]:
             stack.worker()
             with psycopg.connect(url) as database:
                 database.execute(
-                    "UPDATE book_contact SET phone = '+1 556 ' || lpad((id % 1000000)::text, 6, '0')"
+                    "UPDATE book_contact SET phone = '+1 556 ' || lpad(mod(id, 1000000)::text, 6, '0')"
                     " WHERE id = ANY(%s)",
                     [contacts],
                 )
@@ -498,7 +496,7 @@ def _company_of_one(lean: Any, number: int) -> int:
 
 # --- the table -------------------------------------------------------------------------------------
 
-MEASURES: dict[str, Callable[[Sizes], list[Row]]] = {
+MEASURES: dict[str, Callable[[Sizes], Iterable[Row]]] = {
     "T1": first_push,
     "T2": first_push,
     "T3": first_push,
@@ -517,14 +515,13 @@ def measure(names: Sequence[str], sizes: Sizes) -> list[Row]:
     """The rows of these figures, in the table's order. Django is set up."""
     wanted = list(names) or list(MEASURES)
     found: list[Row] = []
-    steps = list(dict.fromkeys(MEASURES[name] for name in wanted))
+    steps: list[Callable[[Sizes], Iterable[Row]]] = list(dict.fromkeys(MEASURES[name] for name in wanted))
     if "T1" in wanted and sizes.contacts >= MEMBERS_A_CALL * CALLS_AT_ONCE:
         steps.append(slow_answers)
     for step in steps:
-        came = step(sizes)
-        for row in came:
+        for row in step(sizes):
             print(f"{row.name}  {row.what}: {row.reached}", flush=True)
-        found += came
+            found.append(row)
     return sorted((row for row in found if row.name in wanted), key=lambda row: int(row.name[1:]))
 
 

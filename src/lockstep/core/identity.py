@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import NewType
 
 AddressKey = NewType("AddressKey", str)
@@ -22,6 +23,10 @@ def address_key(email: str) -> AddressKey:
     return AddressKey(email.strip().lower())
 
 
+@lru_cache(maxsize=1 << 14)
 def subscriber_hash(key: AddressKey) -> SubscriberHash:
-    """The member's id for an address key (contract 4.1: MD5 of the lower-cased address)."""
+    """The member's id for an address key (contract 4.1: MD5 of the lower-cased address).
+
+    Kept for the contacts of the calls under way: each step of a sync asks for the same ones again.
+    """
     return SubscriberHash(hashlib.md5(key.encode(), usedforsecurity=False).hexdigest())
