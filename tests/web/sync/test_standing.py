@@ -176,6 +176,34 @@ def test_a_paused_connection_says_what_is_and_leads_to_the_way_back(
     assert reverse("mailchimp:index") in page.text
 
 
+def test_the_way_back_from_a_pause_of_the_audience_is_one_button(
+    admin: Seat, browser_of: BrowserOf, link: Connection
+) -> None:
+    browser = browser_of(admin)
+    Connection.objects.update(broken_kind=BrokenKind.OVER_PLAN)
+    page = tab(browser, link, "")
+    assert "Start again" in page.text
+    assert reverse("sync:refresh", args=[link.pk]) not in page.text
+    browser.post(reverse("sync:start", args=[link.pk]))
+    link.refresh_from_db()
+    assert (link.mode, link.broken_kind) == (Connection.Mode.ON, "")
+    assert link.runs.get().kind == SyncRun.Kind.START
+
+
+def test_an_audience_that_is_gone_makes_room_for_another(
+    admin: Seat, browser_of: BrowserOf, link: Connection
+) -> None:
+    record(link, SyncState.SYNCED, "Kept", synced_key="kept@kestrel.example.net")
+    Connection.objects.update(broken_kind=BrokenKind.AUDIENCE_GONE)
+    browser = browser_of(admin)
+    assert "Choose another audience" in tab(browser, link, "").text
+    page = browser.post(reverse("sync:stop", args=[link.pk]), {"then": "audience"})
+    assert page.headers["Location"] == reverse("mailchimp:index")
+    link.refresh_from_db()
+    assert link.mode == Connection.Mode.OFF
+    assert MemberRecord.objects.filter(connection=link).count() == 1, "what was known is kept"
+
+
 def test_a_webhook_that_can_not_be_had_is_told_where_it_matters(
     admin: Seat, browser_of: BrowserOf, link: Connection
 ) -> None:

@@ -206,7 +206,8 @@ def _head(request: AskedRequest, connection: Connection) -> dict[str, Any]:
 
 def _to_type(request: AskedRequest, connection: Connection) -> int:
     """The number that a start from this page asks for; 0 where none has to be typed."""
-    if connection.mode != Connection.Mode.OFF or not request.actor.may(Permission.MANAGE_COMPANY):
+    startable = connection.mode == Connection.Mode.OFF or (connection.on and connection.broken_kind)
+    if not startable or not request.actor.may(Permission.MANAGE_COMPANY):
         return 0
     fits = reason_counts(connection.company_id, Preferences.from_json(connection.preferences)).fits
     return fits if fits > TYPED_ABOVE else 0

@@ -75,10 +75,12 @@ def do_retry(request: AskedRequest, connection_id: int) -> HttpResponse:
 
 @door(Permission.MANAGE_COMPANY, nav=NAV, methods=("POST",))
 def do_stop(request: AskedRequest, connection_id: int) -> HttpResponse:
-    """Stop Sync > OK."""
+    """Stop Sync > OK; of an audience that is gone on to choosing another, which the stop makes free."""
     connection = find(request, connection_id)
     try:
         stop_sync(request.actor, connection)
+        if request.POST.get("then") == "audience":
+            return go(request, reverse("mailchimp:index"))
         messages.success(request, "The sync is being stopped. Nobody is removed from Mailchimp.")
     except SyncRefused as error:
         messages.warning(request, str(error))
