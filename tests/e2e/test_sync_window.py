@@ -201,7 +201,7 @@ def undo(week: Week) -> None:
     """Of the first start: whom it added is archived, who was there before has no field of ours any more."""
     page = week.page
     page.get_by_role("link", name="History").click()
-    page.get_by_role("row", name=re.compile("Start sync")).get_by_role("link").click()
+    page.get_by_role("row", name=re.compile("Start sync")).get_by_role("link").first.click()
     page.get_by_role("button", name="Undo this run").click()
     expect(page.get_by_role("heading", name=re.compile("waits for you"))).to_be_visible(timeout=LONG)
     page.get_by_role("link", name="See who, and old and new values").click()
