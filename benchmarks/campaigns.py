@@ -228,8 +228,8 @@ def _prepare(url: str, people: int) -> Any:
     with database.cursor() as cursor:
         cursor.execute(
             """INSERT INTO sync_observedrecord (connection_id, member_hash, email, status, values,
-                   contact_key, web_id, rating, last_changed, audit, observed_at)
-               SELECT %s, md5(address), address, 'subscribed', '[]', md5('key ' || address), 0, 0, '', 1,
+                   contact_key, web_id, rating, last_changed, observed_at)
+               SELECT %s, md5(address), address, 'subscribed', '[]', md5('key ' || address), 0, 0, '',
                    now()
                FROM (SELECT format('person%%s@people.example.net', n) AS address
                      FROM generate_series(0, %s) n) people""",

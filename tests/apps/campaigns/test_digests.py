@@ -115,7 +115,7 @@ def test_a_mail_that_could_not_go_out_is_tried_again(rep: Seat, monkeypatch: pyt
 def test_one_reps_failing_mail_is_tried_again_and_nobody_gets_theirs_twice(
     rep: Seat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first mail of the round fails: the other rep is not missed, and the next round sends what is left."""
+    """The first mail of the round fails: the other rep gets theirs, the next round sends what is left."""
     other = Seat.objects.exclude(pk=rep.pk).get(company=rep.company)
     refused: list[str] = []
 
