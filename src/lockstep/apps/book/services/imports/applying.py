@@ -111,8 +111,10 @@ _ADDRESSES = f"""
         ORDER BY s.row_no;
 """
 
+# Which they are stays in the database: a million ids are no small matter to carry to and fro.
 _NEW_CONTACTS = f"""
-    INSERT INTO book_contact (company_id, client_id, {", ".join((*CONTACT_TEXTS, *ADDRESS))},
+    CREATE TEMP TABLE import_new_contact (id bigint NOT NULL);
+    WITH made AS (INSERT INTO book_contact (company_id, client_id, {", ".join((*CONTACT_TEXTS, *ADDRESS))},
             department_id, tag_ids, no_marketing, no_marketing_reason, no_marketing_at,
             active, created_at, updated_at)
         SELECT %(company)s, s.client_id,
@@ -127,7 +129,8 @@ _NEW_CONTACTS = f"""
         LEFT JOIN book_listvalue d ON d.company_id = %(company)s AND d.kind = 'department'
             AND r.department <> '' AND lower(d.name) = lower(r.department)
         WHERE r.contact_id IS NULL ORDER BY r.row_no
-        RETURNING id
+        RETURNING id)
+    INSERT INTO import_new_contact SELECT id FROM made;
 """
 
 
@@ -202,7 +205,7 @@ _HISTORY = f"""
             UNION ALL SELECT 'client', client_id, 'imported', '{{}}', %(absent)s::jsonb, %(added)s::jsonb
                 FROM import_slot WHERE slot < 0
             UNION ALL SELECT 'contact', id, 'imported', '{{}}', %(absent)s::jsonb, %(added)s::jsonb
-                FROM unnest(%(new_contacts)s::bigint[]) AS id
+                FROM import_new_contact
         ) e;
 """
 
@@ -244,7 +247,5 @@ def apply_plan(
             raise ImportRefused("The book was changed while the file was loaded. Load it again.")
         for step in (_changed_clients(on_match), _ADDRESSES):
             cursor.execute(step, values)
-        cursor.execute(_NEW_CONTACTS, values)
-        values["new_contacts"] = [contact_id for (contact_id,) in cursor.fetchall()]
-        for step in (_changed_contacts(on_match, lift_no_marketing), _HISTORY):
+        for step in (_NEW_CONTACTS, _changed_contacts(on_match, lift_no_marketing), _HISTORY):
             cursor.execute(step, values)

@@ -23,6 +23,7 @@ _TABLES = (
     "import_contact_change",
     "import_contact_before",
     "import_client_before",
+    "import_new_contact",
 )
 
 _CREATE = f"""
