@@ -300,3 +300,38 @@ def test_who_was_deactivated_is_offered_as_no_ones_rep(browser: Browser, seat: S
     assert "Gone Fisher" in browser.get(reverse("book:edit_client", args=[kestrel.pk])).text
     asked = {"pick": kestrel.pk, "to-rep_id": gone.user_id}
     assert browser.post(reverse("book:bulk_clients"), asked).status_code == 422
+
+
+@pytest.mark.parametrize("way", ["name", "email"])
+def test_who_is_called_different_is_not_asked_about_again(
+    browser: Browser, contacts: list[Contact], way: str
+) -> None:
+    one, two, three = contacts[:3]
+    same = {"first_name": "Noor", "last_name": "Haddad", "email": "noor@x.example.com"}
+    Contact.objects.filter(pk__in=[one.pk, two.pk]).update(**same)
+    page, deed = reverse("book:twin_contacts") + f"?way={way}", reverse("book:distinct_contacts")
+    assert "Not duplicates" in browser.get(page).text
+    said = browser.post(deed, picked([one, two], way=way), follow=True).text
+    assert "No duplicates found this way" in said
+    assert "Kept apart. Nobody is asked about them again." in said
+    assert f"{deed}?pick={one.pk}" in said, "the toast offers to undo it"
+    assert "May be the same after all" in browser.get(f"{page}&distinct=1").text
+    Contact.objects.filter(pk=three.pk).update(**same)
+    assert "Compare and merge" in browser.get(page).text, "a third one is a new question"
+    Contact.objects.filter(pk=three.pk).update(email="else@x.example.com", first_name="Else")
+    browser.post(f"{deed}?pick={one.pk}&pick={two.pk}&way={way}&same=1")
+    assert "Compare and merge" in browser.get(page).text
+
+
+def test_clients_are_kept_apart_too_and_only_ones_own(
+    browser: Browser, browser_of: BrowserOf, seat: Seat
+) -> None:
+    twins = [ClientFactory(company=seat.company, name=name) for name in ("Kestrel Inc.", "Kestrel Ltd")]
+    page, deed = reverse("book:twin_clients"), reverse("book:distinct_clients")
+    browser_of(SeatFactory(role=Role.MANAGER)).post(deed, picked(twins))
+    assert "Compare and merge" in browser.get(page).text, "another company says nothing here"
+    browser.post(deed, picked(twins[:1]))
+    assert "Compare and merge" in browser.get(page).text, "one alone is no pair"
+    browser.post(deed, picked(twins))
+    browser.post(deed, picked(twins))
+    assert "Compare and merge" not in browser.get(page).text

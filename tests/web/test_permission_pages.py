@@ -39,7 +39,8 @@ TABLE: dict[str, dict[Who, str]] = {
             EDITORS,
             EDITORS,
         ): "new_client bulk_clients bulk_contacts new_contact edit_client edit_contact",
-        (NOBODY, EDITORS): "quick_contact undo_bulk undo_change sync_instead sync_newest no_marketing",
+        (NOBODY, EDITORS): "distinct_clients distinct_contacts quick_contact undo_bulk undo_change"
+        " sync_instead sync_newest no_marketing",
         (MANAGERS, MANAGERS): "merge_clients merge_contacts import import_page",
         (NOBODY, MANAGERS): "delete_client restore_client delete_contact restore_contact",
         (MANAGERS, NOBODY): "refused_file",

@@ -489,6 +489,28 @@ class SearchWord(models.Model):
         return f"search word {self.pk}"
 
 
+class DistinctPair(models.Model):
+    """Two clients or two contacts that look like one and are not, as a person said."""
+
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+", db_index=False)
+    user = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    subject_kind = models.CharField(max_length=16)
+    """“client” or “contact”."""
+    low_id = models.BigIntegerField()
+    high_id = models.BigIntegerField()
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "subject_kind", "low_id", "high_id"], name="book_distinctpair_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind} {self.low_id} is not {self.high_id}"
+
+
 class Import(models.Model):
     """A file of contacts on its way into the book, and afterwards the record of what it did (B4).
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
@@ -15,11 +16,19 @@ from lockstep.apps.book.errors import Invalid
 from lockstep.apps.book.queries import ClientDetails, ContactDetails, client_details, contact_details
 from lockstep.apps.book.queries.twins import CLIENT_WAYS, CONTACT_WAYS, client_twins, contact_twins
 from lockstep.apps.book.services import merge_clients, merge_contacts
+from lockstep.apps.book.services.distinct import mark_distinct, unmark_distinct
 from lockstep.apps.book.services.merging import CLIENT_PICKS, CONTACT_PICKS, MOST
 from lockstep.web.doors import AskedRequest, answer, door, go
 from lockstep.web.filters import chosen_ids
 
-__all__ = ["merge_client_page", "merge_contact_page", "twin_clients", "twin_contacts"]
+__all__ = [
+    "distinct_clients",
+    "distinct_contacts",
+    "merge_client_page",
+    "merge_contact_page",
+    "twin_clients",
+    "twin_contacts",
+]
 
 _LABELS = {
     "name": "Name",
@@ -131,14 +140,50 @@ def _merge(request: AskedRequest, subject: str) -> HttpResponse:
 @door(Permission.VIEW_BOOK, nav="clients")
 def twin_clients(request: AskedRequest) -> HttpResponse:
     way = request.GET.get("way", "name")
-    page = client_twins(request.actor, way=way, after=request.GET.get("page", ""))
-    context = {"page": page, "ways": CLIENT_WAYS, "way": way, "subject": "client"}
-    return answer(request, "book/twins.html", context)
+    return _twins(request, "client", client_twins, CLIENT_WAYS, way)
 
 
 @door(Permission.VIEW_BOOK, nav="contacts")
 def twin_contacts(request: AskedRequest) -> HttpResponse:
     way = request.GET.get("way", "email")
-    page = contact_twins(request.actor, way=way, after=request.GET.get("page", ""))
-    context = {"page": page, "ways": CONTACT_WAYS, "way": way, "subject": "contact"}
+    return _twins(request, "contact", contact_twins, CONTACT_WAYS, way)
+
+
+def _twins(request: AskedRequest, subject: str, find: Any, ways: Mapping[str, str], way: str) -> HttpResponse:
+    distinct = "distinct" in request.GET
+    page = find(request.actor, way=way, after=request.GET.get("page", ""), distinct=distinct)
+    context = {"page": page, "ways": ways, "way": way, "subject": subject, "distinct": distinct}
     return answer(request, "book/twins.html", context)
+
+
+@door(Permission.EDIT_BOOK, methods=("POST",))
+def distinct_clients(request: AskedRequest) -> HttpResponse:
+    return _distinct(request, "client", CLIENT_WAYS)
+
+
+@door(Permission.EDIT_BOOK, methods=("POST",))
+def distinct_contacts(request: AskedRequest) -> HttpResponse:
+    return _distinct(request, "contact", CONTACT_WAYS)
+
+
+def _distinct(request: AskedRequest, subject: str, ways: Mapping[str, str]) -> HttpResponse:
+    """They are different ones, or may be the same after all (`same`, which the toast's Undo asks for)."""
+    asked = request.POST if "pick" in request.POST else request.GET
+    ids, same = chosen_ids(asked, "pick"), "same" in asked
+    way = asked.get("way", "")
+    here = "".join([f"?way={way}" if way in ways else "?", "&distinct=1" if "distinct" in asked else ""])
+    try:
+        if same:
+            unmark_distinct(request.actor, subject=subject, ids=ids)
+        else:
+            mark_distinct(request.actor, subject=subject, ids=ids)
+    except Invalid as error:
+        messages.error(request, str(error))
+    else:
+        if same:
+            messages.success(request, "They are shown as possible duplicates again.")
+        else:
+            query = urlencode({"pick": ids, "way": way, "same": 1}, doseq=True)
+            undo = f"{reverse(f'book:distinct_{subject}s')}?{query}"
+            messages.success(request, "Kept apart. Nobody is asked about them again.", extra_tags=undo)
+    return go(request, reverse(f"book:twin_{subject}s") + here)

@@ -43,9 +43,19 @@ CONTACT_WAYS = {"email": "Same e-mail address", "name": "Same name at the same c
 _CLIENT_COLUMNS = {"name": "name_stem", "site": "site"}
 
 
-def client_twins(actor: Actor, *, way: str = "name", after: str = "") -> TwinsPage:
+def _having(ids: str, *, distinct: bool) -> str:
+    """Groups of a size to be merged in which a pair may be one; with `distinct` those in which none may."""
+    return f"""HAVING count(*) BETWEEN 2 AND %(most)s AND (
+        SELECT count(*) FROM book_distinctpair d
+        WHERE d.company_id = %(company)s AND d.subject_kind = %(subject)s
+            AND d.low_id = ANY(array_agg({ids})) AND d.high_id = ANY(array_agg({ids}))
+    ) {"=" if distinct else "<"} count(*) * (count(*) - 1) / 2"""
+
+
+def client_twins(actor: Actor, *, way: str = "name", after: str = "", distinct: bool = False) -> TwinsPage:
     """Clients whose name is the same but for the form of company and punctuation, or whose web site is.
 
+    Those whom a person called different are left out; `distinct` gives only them.
     Read along an index, so that a page costs the same in a big book; three queries.
     """
     actor.require(Permission.VIEW_BOOK)
@@ -57,9 +67,9 @@ def client_twins(actor: Actor, *, way: str = "name", after: str = "") -> TwinsPa
             FROM book_client
             WHERE company_id = %(company)s AND deleted_at IS NULL AND {column} <> '' AND {column} > %(after)s
                 {"AND rep_id = %(user)s" if actor.own_clients_only else ""}
-            GROUP BY {column} HAVING count(*) BETWEEN 2 AND %(most)s ORDER BY {column} LIMIT %(size)s
+            GROUP BY {column} {_having("book_client.id", distinct=distinct)} ORDER BY {column} LIMIT %(size)s
             """,
-            _parameters(actor, after),
+            _parameters(actor, "client", after),
         )
         found = cursor.fetchall()
     rows = {
@@ -69,8 +79,11 @@ def client_twins(actor: Actor, *, way: str = "name", after: str = "") -> TwinsPa
     return _page(found, rows)
 
 
-def contact_twins(actor: Actor, *, way: str = "email", after: str = "") -> TwinsPage:
-    """Contacts of the same e-mail address, or of the same name at one client; five queries at most."""
+def contact_twins(actor: Actor, *, way: str = "email", after: str = "", distinct: bool = False) -> TwinsPage:
+    """Contacts of the same e-mail address, or of the same name at one client; five queries at most.
+
+    Those whom a person called different are left out; `distinct` gives only them.
+    """
     actor.require(Permission.VIEW_BOOK)
     own = ""
     if actor.own_clients_only:
@@ -82,17 +95,17 @@ def contact_twins(actor: Actor, *, way: str = "email", after: str = "") -> Twins
             FROM book_contact k
             WHERE k.company_id = %(company)s AND k.deleted_at IS NULL AND k.client_id > %(after)s
                 AND k.first_name <> '' AND k.last_name <> '' {own}
-            GROUP BY k.client_id, k.name_key HAVING count(*) BETWEEN 2 AND %(most)s
+            GROUP BY k.client_id, k.name_key {_having("k.id", distinct=distinct)}
             ORDER BY k.client_id, k.name_key LIMIT %(size)s"""
-        parameters = _parameters(actor, int(after) if after.isdigit() and len(after) < 19 else 0)
+        parameters = _parameters(actor, "contact", int(after) if after.isdigit() and len(after) < 19 else 0)
     else:
         sharing = _who_share_an_address(actor)
         sql = f"""
             SELECT k.email_key, k.email_key, array_agg(k.id ORDER BY k.id) FROM book_contact k
             WHERE k.company_id = %(company)s AND k.deleted_at IS NULL AND k.email_key <> ''
                 AND k.email_key > %(after)s {own} {"AND k.id = ANY(%(ids)s)" if sharing is not None else ""}
-            GROUP BY k.email_key HAVING count(*) BETWEEN 2 AND %(most)s ORDER BY k.email_key LIMIT %(size)s"""
-        parameters = _parameters(actor, after) | {"ids": sharing}
+            GROUP BY k.email_key {_having("k.id", distinct=distinct)} ORDER BY k.email_key LIMIT %(size)s"""
+        parameters = _parameters(actor, "contact", after) | {"ids": sharing}
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         found = cursor.fetchall()
@@ -119,9 +132,10 @@ def _who_share_an_address(actor: Actor) -> list[int] | None:
     return sheet.ids(sharing) if sharing.bit_count() <= FEW_SHARE else None
 
 
-def _parameters(actor: Actor, after: str | int) -> dict[str, object]:
+def _parameters(actor: Actor, subject: str, after: str | int) -> dict[str, object]:
     return {
         "company": actor.company.pk,
+        "subject": subject,
         "user": actor.user.pk if actor.user else None,
         "after": after.replace("\x00", "") if isinstance(after, str) else after,
         "most": MOST_IN_GROUP,
