@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from lockstep.apps.accounts.models import Company
+from lockstep.apps.book.models import ListValue
 from lockstep.apps.book.services import add_starting_values
+from lockstep.sandbox.sandbox import DEFAULT_CLIENT_ID
 from tests.e2e.conftest import EMAIL, PASSWORD
 from tests.factories import ClientFactory, ContactFactory
 from tests.processes import Stack, until
@@ -21,6 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.slow, pytest.ma
 LONG = 90_000
 """Milliseconds for a run of a handful of contacts, on a machine that does other things as well."""
 
+DEPARTMENT = "Kestrel Marketing"
 NAMES = ("steady", "busy", "archie", "leaver", "former", "goner")
 
 
@@ -42,9 +45,17 @@ def book(stack: Stack) -> Book:
     company = Company.objects.get()
     add_starting_values(company)
     client = ClientFactory(company=company, name="Kestrel Outdoor Co.")
+    department = ListValue.objects.filter(company=company, kind=ListValue.Kind.DEPARTMENT).first()
+    assert department is not None
+    ListValue.objects.filter(pk=department.pk).update(name=DEPARTMENT)
     for name in NAMES:
         ContactFactory(
-            client=client, first_name=name.title(), last_name="Kestrel", email=address(name), position="Buyer"
+            client=client,
+            first_name=name.title(),
+            last_name="Kestrel",
+            email=address(name),
+            position="Buyer",
+            department=department if name == "former" else None,
         )
     older, newer = (
         ContactFactory(client=client, first_name=name, last_name="Twin", email=address("twin")).pk
@@ -103,6 +114,9 @@ def test_a_week(book: Book, page: Page, stack: Stack) -> None:
     stop(week)
     undo(week)
     restart_with_new_filters(week)
+    restart_with_narrower_filters(week)
+    a_revoked_login_pauses_and_connects_again(week)
+    change_of_audience(week)
     disconnect(week)
 
 
@@ -182,6 +196,7 @@ def sync_instead_from_both_places(week: Week) -> None:
     page.get_by_role("row", name=re.compile("Newer Twin")).hover()
     page.get_by_role("link", name="Edit Newer Twin").click()
     page.get_by_role("button", name="Sync this contact instead").click()
+    page.wait_for_url("**/marketing")  # nothing else may be opened while this is under way
     week.until_there("twin", named("Newer"), "the newer twin is synced again")
 
 
@@ -233,6 +248,70 @@ def restart_with_new_filters(week: Week) -> None:
         "former", lambda m: m["merge_fields"]["CSKU_SYNC"] == "Active", "a person started, so it is back"
     )
     assert week.member("steady")["status"] == "archived"  # only their own sign-up brings them back
+
+
+def stop_here(week: Week) -> None:
+    page = week.page
+    page.get_by_role("button", name="Stop Sync").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop Sync").click()
+    expect(page.get_by_text("Stopped", exact=True)).to_be_visible(timeout=LONG)
+
+
+def restart_with_narrower_filters(week: Week) -> None:
+    """Who no longer fits stays in Mailchimp as they are, Inactive; nobody is archived for it."""
+    page = week.page
+    week.happen("twin", "sign_up")
+    week.open_tab("Archived")
+    week.press("Retry archived/deleted")
+    week.until_there("twin", lambda m: m["merge_fields"]["CSKU_SYNC"] == "Active", "who came back is Active")
+    stop_here(week)
+    page.get_by_role("link", name="Configure").click()
+    page.get_by_role("checkbox", name=re.compile(DEPARTMENT)).check()
+    who = page.get_by_role("complementary", name="Who is synced")
+    expect(who.get_by_role("row", name=re.compile("Will be synced"))).to_contain_text("1")
+    who.get_by_role("button", name="Start Sync").click()
+    expect(page.get_by_text("On", exact=True)).to_be_visible(timeout=LONG)
+    week.until_there("former", lambda m: m["merge_fields"]["CSKU_SYNC"] == "Active", "who fits is Active")
+    left = week.member("twin")
+    assert (left["status"], left["merge_fields"]["CSKU_SYNC"]) == ("subscribed", "Inactive")
+    week.expect_counts(synced=1, pending=0, failed=0, archived=0, unsubscribed=0)
+
+
+def a_revoked_login_pauses_and_connects_again(week: Week) -> None:
+    page = week.page
+    week.stack.ask("POST", "/_sandbox/revoke", {"client_id": DEFAULT_CLIENT_ID})
+    page.get_by_role("button", name="Refresh").click()
+    paused = page.get_by_role("alert").filter(has_text="Mailchimp no longer accepts our login")
+    expect(paused).to_be_visible(timeout=LONG)
+    paused.get_by_role("link", name="Connect again").click()
+    page.get_by_role("button", name="Connect again").click()
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Allow").click()
+    expect(page.get_by_text("Connected, sync is on")).to_be_visible()
+    week.happen("former", "edit", merges={"CSKU_POS": "Edited in Mailchimp"})
+    page.get_by_role("link", name="View Sync").click()
+    week.press("Refresh")
+    week.until_there("former", lambda m: m["merge_fields"]["CSKU_POS"] == "Buyer", "it keeps step again")
+
+
+def change_of_audience(week: Week) -> None:
+    """Stopped in the one, started in the other: in the former everybody stays as they are, Inactive."""
+    page = week.page
+    other = str(week.stack.ask("POST", "/_sandbox/audiences", {"name": "Second audience"})["id"])
+    stop_here(week)
+    page.goto("/settings/mailchimp/")
+    page.get_by_label("Select Audience").select_option(value=other)
+    page.wait_for_load_state("networkidle")
+    page.get_by_role("button", name="Configure").click()
+    expect(page.get_by_text("Second audience", exact=True).first).to_be_visible()
+    who = page.get_by_role("complementary", name="Who is synced")
+    who.get_by_role("button", name="Start Sync").click()
+    expect(page.get_by_text("On", exact=True)).to_be_visible(timeout=LONG)
+    joined = week.stack.member(other, address("former"))
+    assert joined is not None
+    assert (joined["status"], joined["merge_fields"]["CSKU_SYNC"]) == ("subscribed", "Active")
+    former = week.member("former")
+    assert (former["status"], former["merge_fields"]["CSKU_SYNC"]) == ("subscribed", "Inactive")
 
 
 def disconnect(week: Week) -> None:
