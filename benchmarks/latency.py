@@ -229,7 +229,9 @@ def _measure_edits(
     return measured
 
 
-def marked_edits(mailchimp: Any, company_id: int, url: str, edits: int) -> list[float]:
+def marked_edits(
+    mailchimp: Any, company_id: int, url: str, edits: int, before_each: Callable[[], None]
+) -> list[float]:
     """Seconds from the beginning of each commit to its arrival, edit after edit, of contacts spread evenly.
 
     `mailchimp` is the lean stand-in, which tells when each marked telephone number first came.
@@ -244,6 +246,7 @@ def marked_edits(mailchimp: Any, company_id: int, url: str, edits: int) -> list[
     editor.start()
     waits = []
     for n in range(edits + 1):
+        before_each()
         mark = f"+1 556 {n:06}"
         ours.send((contacts[(n * 7_919) % len(contacts)], mark))
         committed = ours.recv()
