@@ -56,7 +56,8 @@ def find_page(
     if short:
         ids, met = walk()
         if len(ids) == size:
-            return ids, (met + (here.place if here and not backwards else 0), False)
+            before = here.place if here else 0
+            return ids, (max(met, before) if backwards else before + met, False)
 
     every = [part for way in ways if (part := _compiled(rows.filter(way.by_index), order)) is not None]
     if not every:

@@ -7,9 +7,9 @@ The words live in the columns `search` of clients and contacts (migration
 0002), with an index each. A search over both is a union of index look-ups,
 never one condition over a join, which no index could serve.
 
-One or two letters fit a good part of a big book. Such a search is cut off at
-`SHORT_LIMIT` hits, which is more than anybody pages through: it is what
-somebody has typed on the way to a longer one.
+A list asks for one page of the hits (see `finding`). Where all are needed as a
+set, as in the report, a search for one or two letters, which fit a good part of
+a big book, is cut off at `SHORT_LIMIT` hits.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def has_words(text: str) -> bool:
 
 
 def is_short(text: str) -> bool:
-    """Whether the search is one that is cut off at `SHORT_LIMIT` hits."""
+    """Whether the search probably fits a good part of a book."""
     return all(len(word) <= SHORT_WORD for word in _words(text))
 
 
