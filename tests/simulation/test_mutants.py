@@ -13,7 +13,7 @@ NOTICED = {
     "write-others-fields": 1,
     "believe-the-canary": 47,
     "ignore-the-flag-of-others": 2,
-    "act-without-looking": 16,
+    "act-without-looking": 72,
     "never-poll": 78,
     "forget-to-mark": 34,
     "try-the-refused-again": 10,
@@ -23,8 +23,8 @@ NOTICED = {
     "write-to-the-archived": 15,
     "never-release": 1,
     "believe-every-200": 86,
-    "synced-before-the-outcome": 16,
-    "ignore-busy-members": 107,
+    "synced-before-the-outcome": 19,
+    "ignore-busy-members": 36,
 }
 """The seed that noticed it first, tried first here."""
 
