@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable, Mapping
+from datetime import date
 
+import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client as Browser
@@ -192,3 +196,78 @@ def test_every_row_is_in_one_part() -> None:
     assert sum(count for _, _, count in outcome.parts) == outcome.rows
     assert (outcome.contacts, outcome.taken, outcome.refused) == (800, 940, 40)
     assert outcome_of({}) is None
+
+
+def _book(rows: list[list[object]], **also: object) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in rows:
+        sheet.append(row)
+    for cells in also.get("merged", ()):  # type: ignore[attr-defined]
+        sheet.merge_cells(cells)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+#: What people really load → None where it is taken, else a word of what they are told.
+NASTY: dict[str, tuple[bytes, str | None]] = {
+    "UTF-16 with tabs, as Excel says Unicode text": (
+        "Company\tFirst\tEmail\nCafé\tZoë\tzoe@x.example.com\n".encode("utf-16"),
+        None,
+    ),
+    "an old Mac": ("Company;First;Email\nCafé;Hélène;h@x.example.com\n".encode("mac-roman"), None),
+    "two columns of one name": (b"Company,Email,Email\nA,a@x.example.com,b@x.example.com\n", None),
+    "columns without a name": (b"Company,,Email,\nA,1,a@x.example.com,2\n", None),
+    "NULs within": (b"Company,First,Email\nA\x00B,Al,a@x.example.com\n", None),
+    "a lone quotation mark within": (b'Company,First,Email\nA 5" B,Al,a@x.example.com\n', None),
+    "no names of columns": (b"Kestrel,a@x.example.com\nOakline,b@x.example.com\n", None),
+    "numbers and a date as cells": (
+        _book([["Company", "Contact Email", "Phone"], ["A", 17, 4930123456.0], ["B", date(2024, 1, 2), "1"]]),
+        None,
+    ),
+    "merged cells": (_book([["Company", "First"], ["A", "Al"], ["", "Bo"]], merged=["A2:A3"]), None),
+    "a formula nobody counted": (_book([["Company", "First"], ["=1+1", "Al"]]), None),
+    "a quotation mark that is never closed": (b'Company,First\n"A,Al\n' + b"x" * 200_000, "quotation mark"),
+    "one cell of ten megabytes": (b"Company,First\n" + b"x" * 10_000_000 + b",Al\n", "longer than"),
+    "two thousand columns": (b",".join(b"c%d" % n for n in range(2_000)) + b"\n", "columns"),
+    "nothing": (b"", "empty"),
+    "only commas": (b",,,\n,,\n", "no rows"),
+    "a picture": (b"\x89PNG\r\n\x1a\n", "not a table"),
+    "a workbook cut off": (
+        _book([["Company"], ["A"]])[:900],
+        "can(.|&#x27;)t be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NASTY)
+def test_nasty_files_are_read_or_refused_in_words(browser: Browser, seat: Seat, what: str) -> None:
+    """Never a 500; and every row is in the book, or refused with a reason that goes into the file."""
+    content, told = NASTY[what]
+    answer = browser.post("/import", {"file": SimpleUploadedFile("x.csv", content)})
+    if told is not None:
+        broken = answer.text
+        if answer.status_code == 302:
+            parent = Import.objects.get()
+            run_import(parent.pk)
+            parent.refresh_from_db()
+            assert parent.state == Import.State.FAILED
+            broken = browser.get(answer.headers["Location"]).text
+        assert re.search(told, broken, re.IGNORECASE), broken[-2_000:]
+        assert not Contact.objects.exists()
+        return
+    assert answer.status_code == 302, answer.text
+    parent = Import.objects.get()
+    page = browser.get(answer.headers["Location"])
+    assert page.status_code == 200
+    if parent.state == Import.State.UPLOADED:
+        assert "Choose the column that holds the client" in page.text
+        return
+    Import.objects.filter(pk=parent.pk).update(dry_run=False, state=Import.State.QUEUED)
+    run_import(parent.pk)
+    parent.refresh_from_db()
+    assert parent.state == Import.State.DONE, parent.error
+    counts = parent.counts
+    assert counts["rows"] == Contact.objects.count() + parent.refusals.count()
+    assert all(refusal.reason for refusal in parent.refusals.all())
