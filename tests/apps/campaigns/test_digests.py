@@ -132,3 +132,21 @@ def test_one_reps_failing_mail_is_tried_again_and_nobody_gets_theirs_twice(
     assert send_digests(MORNING + timedelta(minutes=15)) == 1
     assert send_digests(MORNING + timedelta(minutes=30)) == 0
     assert (len(mails_to(rep)), len(mails_to(other))) == (1, 1)
+
+
+def test_a_worker_that_is_killed_before_the_mail_is_out_loses_none(
+    rep: Seat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object) -> int:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lockstep.apps.campaigns.digests.send_mail", die)
+        with pytest.raises(Killed):
+            send_digests(MORNING)
+    assert mails_to(rep) == []
+    assert send_digests(MORNING + timedelta(minutes=15)) >= 1
+    assert len(mails_to(rep)) == 1

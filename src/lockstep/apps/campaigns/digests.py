@@ -13,6 +13,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from django.conf import settings
 from django.core.mail import send_mail
 from django.db import connection as database
+from django.db import transaction
 from django.urls import reverse
 
 from lockstep.apps.accounts.models import Seat
@@ -126,19 +127,21 @@ def send_digests(now: datetime) -> int:
 
 
 def _send(seat: Seat, week: date, now: datetime) -> bool:
-    found = clicks_of(seat, week)
-    row, _ = Digest.objects.get_or_create(seat=seat, week=week)
-    # Taken in hand by this statement alone: of two workers one finds nothing to update.
-    taken = Digest.objects.filter(pk=row.pk, sent_at=None).update(
-        sent_at=now, clicks=sum(one.clicks for one in found)
-    )
-    if not taken or not found:
-        return False
-    subject, text = digest_text(seat.user.first_name or seat.user.full_name, found)
-    try:
-        send_mail(subject, text, None, [seat.user.email])
-    except OSError:  # smtplib's errors are among them
-        Digest.objects.filter(pk=row.pk).update(sent_at=None)
-        log.warning("a digest could not be sent", extra={"seat": seat.pk})
-        return False
-    return True
+    Digest.objects.get_or_create(seat=seat, week=week)
+    # Locked until the mail is out: another worker passes by, and one that is killed leaves it unsent.
+    with transaction.atomic():
+        waiting = Digest.objects.select_for_update(skip_locked=True)
+        row = waiting.filter(seat=seat, week=week, sent_at=None).first()
+        if row is None:
+            return False
+        found = clicks_of(seat, week)
+        if found:
+            subject, text = digest_text(seat.user.first_name or seat.user.full_name, found)
+            try:
+                send_mail(subject, text, None, [seat.user.email])
+            except OSError:  # smtplib's errors are among them
+                log.warning("a digest could not be sent", extra={"seat": seat.pk})
+                return False
+        row.sent_at, row.clicks = now, sum(one.clicks for one in found)
+        row.save()
+    return bool(found)

@@ -339,7 +339,10 @@ class DigestChoice(models.Model):
 
 
 class Digest(models.Model):
-    """That a rep's digest of one week was taken in hand: none is ever sent twice."""
+    """That a rep's digest of one week was sent, or is to be: once, however many workers there are.
+
+    Only a process that is killed right after handing the mail over sends it again.
+    """
 
     seat = models.ForeignKey(Seat, on_delete=models.CASCADE, related_name="+")
     week = models.DateField()
