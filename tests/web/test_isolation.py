@@ -63,6 +63,9 @@ OPEN = {
     "invitation",
 }
 
+#: Tells how the installation is, and nothing of a book; 503 where no worker lives, as in these tests.
+OF_THE_INSTALLATION = {"readyz", "readyz (htmx)"}
+
 #: Lead elsewhere, where it is decided; they look at nothing.
 FORWARDS = {"clients/%(client_id)s/", "contacts/%(contact_id)s/", "accounts/2fa/", "accounts/sessions/"}
 
@@ -326,7 +329,7 @@ def test_ids_of_somebody_else_in_forms_and_queries_do_nothing(
                 response, text = visit(browser, method, path, world.theirs["named"], htmx=htmx)
                 after = rows()
             what = f"{method} {address.label}{' (htmx)' if htmx else ''}"
-            if response.status_code >= 500:
+            if response.status_code >= 500 and address.name not in OF_THE_INSTALLATION:
                 faults.append(f"{what} answers {response.status_code}")
             if world.word in text:
                 faults.append(f"{what} tells of them: {around(text, world.word)}")
@@ -389,7 +392,8 @@ def test_pages_read_the_same_whatever_somebody_else_has(
     after = read()
     faults = [f"{name}: {apart(text, after[name])}" for name, text in before.items() if text != after[name]]
     assert not faults
-    assert not [name for name, text in before.items() if text.startswith("5")]
+    broken = {name for name, text in before.items() if text.startswith("5")}
+    assert not broken - OF_THE_INSTALLATION
     assert sum(text.startswith("200") for text in before.values()) > 20
 
 
