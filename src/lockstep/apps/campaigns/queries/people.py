@@ -122,7 +122,7 @@ _LINKS = """
 SELECT v.campaign_id, l.url, max(v.at) FROM campaigns_person p
 JOIN campaigns_reaction v ON v.person_id = p.id AND v.campaign_id = ANY(%(campaigns)s) AND v.what >= 16
 JOIN campaigns_link l ON l.campaign_id = v.campaign_id AND l.number = v.what - 16
-WHERE p.contact_id = ANY(%(contacts)s) GROUP BY 1, 2 ORDER BY 3 DESC
+WHERE p.contact_id = ANY(%(contacts)s) GROUP BY 1, 2 ORDER BY 3 DESC, 1 DESC, 2
 """
 
 _CLICKS_AND_BOUNCES = f"""
@@ -131,19 +131,20 @@ _CLICKS_AND_BOUNCES = f"""
 FROM campaigns_person p
 JOIN campaigns_reaction v ON v.person_id = p.id AND v.campaign_id = ANY(%(campaigns)s) AND v.what >= 2
 LEFT JOIN campaigns_link l ON l.campaign_id = v.campaign_id AND l.number = v.what - 16
-WHERE p.contact_id = ANY(%(contacts)s) ORDER BY v.at DESC LIMIT {LINES})
+WHERE p.contact_id = ANY(%(contacts)s)
+ORDER BY v.at DESC, v.campaign_id DESC, v.what, p.contact_id LIMIT {LINES})
 UNION ALL
 (SELECT CASE WHEN v.machine THEN 'machine' ELSE 'open' END, max(v.at), v.campaign_id, '', count(*), '',
     p.contact_id
 FROM campaigns_person p
 JOIN campaigns_reaction v ON v.person_id = p.id AND v.campaign_id = ANY(%(campaigns)s) AND v.what = 1
 WHERE p.contact_id = ANY(%(contacts)s) GROUP BY v.campaign_id, v.machine, p.contact_id
-ORDER BY 2 DESC LIMIT {LINES})
+ORDER BY 2 DESC, 3 DESC, 1, 7 LIMIT {LINES})
 UNION ALL
 (SELECT 'unsubscribe', u.at, u.campaign_id, '', 1, u.reason, p.contact_id FROM campaigns_person p
 JOIN campaigns_unsubscribe u ON u.person_id = p.id AND u.campaign_id = ANY(%(campaigns)s)
 WHERE p.contact_id = ANY(%(contacts)s))
-ORDER BY 2 DESC LIMIT {LINES}
+ORDER BY 2 DESC, 3 DESC, 1, 4, 7 LIMIT {LINES}
 """
 
 
