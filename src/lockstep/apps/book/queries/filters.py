@@ -7,17 +7,21 @@ An id of 0 stands for “none”: clients without a status, without a rep, …
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from lockstep.apps.accounts.models import Company
 from lockstep.apps.accounts.permissions import Actor
 from lockstep.apps.book.models import Client, Contact
 from lockstep.apps.book.queries.finding import COUNT_LIMIT, find_page
 from lockstep.apps.book.queries.paging import Order, count_up_to
 from lockstep.apps.book.queries.scope import clients_of, contacts_of
 from lockstep.apps.book.queries.search import (
+    Terms,
+    Way,
     client_ways,
     clients_matching,
     contact_ways,
@@ -148,38 +152,45 @@ def clients_of_page(
 
     The count is exact but for long results of a search.
     """
-    if not has_words(wanted.search):
-        clients = filtered_clients(actor, wanted)
-        return clients, _list_total(actor, clients, wanted)
-    ids, total = find_page(
-        filtered_clients(actor, replace(wanted, search="")),
-        clients_of(actor, deleted=wanted.deleted),
-        client_ways(actor.company, terms_of(actor.company, wanted.search)),
-        order=order,
-        cursor=cursor,
-        size=size,
-        short=is_short(wanted.search),
+    return _of_page(
+        actor, wanted, filtered_clients, clients_of, client_ways, order=order, cursor=cursor, size=size
     )
-    return clients_of(actor, deleted=wanted.deleted).filter(pk__in=ids), total
 
 
 def contacts_of_page(
     actor: Actor, wanted: ContactFilter, *, order: Order, cursor: str | None, size: int
 ) -> tuple[QuerySet[Contact], tuple[int, bool]]:
     """As `clients_of_page`, of contacts."""
+    return _of_page(
+        actor, wanted, filtered_contacts, contacts_of, contact_ways, order=order, cursor=cursor, size=size
+    )
+
+
+def _of_page(
+    actor: Actor,
+    wanted: Any,
+    filtered: Callable[[Actor, Any], QuerySet[Any]],
+    rows_of: Callable[..., QuerySet[Any]],
+    ways: Callable[[Company, Terms], list[Way]],
+    *,
+    order: Order,
+    cursor: str | None,
+    size: int,
+) -> tuple[QuerySet[Any], tuple[int, bool]]:
     if not has_words(wanted.search):
-        contacts = filtered_contacts(actor, wanted)
-        return contacts, _list_total(actor, contacts, wanted)
+        rows = filtered(actor, wanted)
+        return rows, _list_total(actor, rows, wanted)
+    everybody = rows_of(actor, deleted=wanted.deleted)
     ids, total = find_page(
-        filtered_contacts(actor, replace(wanted, search="")),
-        contacts_of(actor, deleted=wanted.deleted),
-        contact_ways(actor.company, terms_of(actor.company, wanted.search)),
+        filtered(actor, replace(wanted, search="")),
+        everybody,
+        ways(actor.company, terms_of(actor.company, wanted.search)),
         order=order,
         cursor=cursor,
         size=size,
         short=is_short(wanted.search),
     )
-    return contacts_of(actor, deleted=wanted.deleted).filter(pk__in=ids), total
+    return everybody.filter(pk__in=ids), total
 
 
 def _list_total(
