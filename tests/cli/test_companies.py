@@ -1,5 +1,7 @@
 """``lockstep company`` on a real database."""
 
+import json
+
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core import mail
@@ -27,6 +29,9 @@ def test_a_company_is_added_and_its_admin_comes_in_by_the_link(capsys):
     assert ListValue.objects.filter(company=seat.company).exists(), "with the lists a company starts with"
     companies.run(["list"])
     assert "Second Company  (1 users)" in capsys.readouterr().out
+    companies.run(["list", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told == [{"id": seat.company_id, "name": "Second Company", "users": 1}]
 
 
 def test_nothing_is_added_without_somebody_to_invite():

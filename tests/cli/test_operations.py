@@ -41,6 +41,13 @@ def test_export_is_what_an_import_reads_back(tmp_path: Path, capsys: Captured) -
     assert main(["export", str(tmp_path / "book.xlsx")]) == 0
     assert main(["import", str(target), "--company", contact.company.name]) == 0
     assert "1 contacts as they were" in capsys.readouterr().out
+    again = tmp_path / "again.csv"
+    assert main(["export", str(again), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(again), "bytes": target.stat().st_size}
+    assert main(["import", str(again), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["counts"]["unchanged_contacts"], told["refused"]) == (1, None)
+    assert main(["export", "-", "--json"]) == 1
 
 
 @pytest.mark.django_db

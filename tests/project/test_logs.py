@@ -1,11 +1,13 @@
 """Logs tell what happened with our ids, and nothing about people."""
 
+import json
 import logging
+from pathlib import Path
 
 import pytest
 from django.test import Client
 
-from lockstep.project.log_format import KeyValueFormatter, quote
+from lockstep.project.log_format import JsonFormatter, KeyValueFormatter, quote
 
 
 def record(message: str, *args: object, **extra: object) -> logging.LogRecord:
@@ -23,6 +25,22 @@ def test_a_line_is_key_value() -> None:
     )
 
 
+def test_a_line_is_json_where_asked_for() -> None:
+    odd = {"share": float("nan"), "path": Path("a")}
+    line = JsonFormatter().format(record("sync %s", "started", connection=7, reason='said "no"\n', **odd))
+    assert "\n" not in line
+    assert json.loads(line, parse_constant=pytest.fail) == {
+        "at": "2023-11-14T22:13:20.250Z",
+        "level": "info",
+        "from": "lockstep.sync",
+        "event": "sync started",
+        "connection": 7,
+        "reason": 'said "no"\n',
+        "share": "nan",
+        "path": "a",
+    }
+
+
 @pytest.mark.parametrize("value", ["a b", 'q"', "two\nlines", "", "=", "\r"])
 def test_a_value_stays_on_its_line_and_in_its_quotes(value: str) -> None:
     quoted = quote(value)
@@ -32,7 +50,8 @@ def test_a_value_stays_on_its_line_and_in_its_quotes(value: str) -> None:
     assert "\r" not in quoted
 
 
-def test_the_refused_row_of_a_database_error_is_left_out() -> None:
+@pytest.mark.parametrize("formatter", [KeyValueFormatter(), JsonFormatter()])
+def test_the_refused_row_of_a_database_error_is_left_out(formatter: logging.Formatter) -> None:
     message = (
         "duplicate key value\nDETAIL:  Key (email)=(ann@example.com) already exists.\nCONTEXT:  COPY ann"
     )
@@ -40,7 +59,11 @@ def test_the_refused_row_of_a_database_error_is_left_out() -> None:
         raise ValueError(message)
     except ValueError as error:
         trace = (type(error), error, error.__traceback__)
-    line = KeyValueFormatter().format(record("failed: %s", message, exc_info=trace))
+    line = formatter.format(record("failed: %s", message))
+    assert "ann" not in line
+    failed = record("failed")
+    failed.exc_info = trace
+    line = formatter.format(failed)
     assert "duplicate key value" in line
     assert "ann" not in line
 

@@ -1,6 +1,7 @@
 """``lockstep company``: what the person who runs the installation does about companies and sign-ins."""
 
 import argparse
+import json
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -21,7 +22,8 @@ def run(arguments: Sequence[str]) -> int:
         description="One installation serves many companies; nothing of one is visible to another.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
-    verbs.add_parser("list", help="tell which companies there are")
+    listing = verbs.add_parser("list", help="tell which companies there are")
+    listing.add_argument("--json", action="store_true", help="for programs")
     adding = verbs.add_parser("add", help="add a company and invite its first Admin")
     adding.add_argument("name", help="the company's name")
     adding.add_argument("--admin", metavar="EMAIL", required=True, help="whom to invite as its Admin")
@@ -38,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
     set_up_django()
     match options.verb:
         case "list":
-            _list()
+            _list(as_json=options.json)
         case "add":
             _add(options.name, options.admin)
         case "invite-admin":
@@ -48,14 +50,18 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _list() -> None:
+def _list(*, as_json: bool) -> None:
     from django.db.models import Count, Q
 
     from lockstep.apps.accounts.models import Company
 
     people = Count("seats", filter=Q(seats__deactivated_at=None))
-    for company in Company.objects.annotate(people=people).order_by("id"):
-        print(f"{company.pk:>6}  {company.name}  ({company.people} users)")  # type: ignore[attr-defined]
+    found = list(Company.objects.annotate(people=people).order_by("id").values("pk", "name", "people"))
+    if as_json:
+        print(json.dumps([{"id": c["pk"], "name": c["name"], "users": c["people"]} for c in found], indent=2))
+        return
+    for company in found:
+        print(f"{company['pk']:>6}  {company['name']}  ({company['people']} users)")
 
 
 def _company(number: int) -> "Company":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -24,8 +25,11 @@ def run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("file", type=Path, help="the .csv or .xlsx file to make; - is CSV to the terminal")
     add_company_option(parser)
+    parser.add_argument("--json", action="store_true", help="tell programs what was written")
     options = parser.parse_args(arguments)
     to_terminal = str(options.file) == "-"
+    if to_terminal and options.json:
+        raise Failure("--json tells about a file; with - the export itself goes to the terminal.")
     if not to_terminal and options.file.suffix.lower() not in {".csv", ".xlsx"}:
         raise Failure("the file's name must end with .csv or .xlsx.")
     if not to_terminal and options.file.exists():
@@ -53,5 +57,8 @@ def run(arguments: Sequence[str]) -> int:
         draft.replace(options.file)
     finally:
         draft.unlink(missing_ok=True)
+    if options.json:
+        print(json.dumps({"file": str(options.file), "bytes": options.file.stat().st_size}, indent=2))
+        return 0
     print(f"Wrote {options.file} ({options.file.stat().st_size:,} bytes).")
     return 0

@@ -1,6 +1,7 @@
 """``lockstep import``."""
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -44,6 +45,7 @@ def run(arguments: Sequence[str]) -> int:
         metavar="FILE",
         help="where refused rows go (default: NAME.refused.csv beside it)",
     )
+    parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(arguments)
     if not options.file.is_file():
         raise Failure(f"there is no file {options.file}.")
@@ -75,17 +77,29 @@ def run(arguments: Sequence[str]) -> int:
     if parent.error:
         raise Failure(parent.error)
 
+    refused, target = parent.counts["refused_rows"], None
+    if refused:
+        target = options.refused or options.file.with_name(f"{options.file.stem}.refused.csv")
+        with target.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(refused_rows_csv(actor, import_id=parent.pk))
+    if options.json:
+        told = {
+            "import": parent.pk,
+            "dry_run": parent.dry_run,
+            "counts": parent.counts,
+            "warnings": parent.warnings,
+            "refused": str(target) if target else None,
+            "seconds": round(time.monotonic() - begun, 1),
+        }
+        print(json.dumps(told, indent=2))
+        return 1 if refused else 0
     for line in _summary(parent.counts, dry_run=parent.dry_run):
         print(line)
     for warning in parent.warnings:
         rows = ", ".join(f"{row:,}" for row in warning["rows"])
         more = ", …" if warning["count"] > len(warning["rows"]) else ""
         print(f"  note: {warning['text']} ({_counted(warning['count'], 'row')}: {rows}{more})")
-    refused = parent.counts["refused_rows"]
     if refused:
-        target = options.refused or options.file.with_name(f"{options.file.stem}.refused.csv")
-        with target.open("w", encoding="utf-8", newline="") as out:
-            out.writelines(refused_rows_csv(actor, import_id=parent.pk))
         print(f"{_counted(refused, 'row')} refused; mend and load {target}")
     print(f"{time.monotonic() - begun:.1f} s")
     return 1 if refused else 0

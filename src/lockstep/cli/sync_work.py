@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Sequence
 
@@ -27,6 +28,7 @@ def run(arguments: Sequence[str]) -> int:
         help="the audience's name or the sync's number (where there are several)",
     )
     add_company_option(parser)
+    parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args(arguments)
     use_installation()
     os.environ.setdefault("LOCKSTEP_LOG_LEVEL", "WARNING")
@@ -55,5 +57,9 @@ def run(arguments: Sequence[str]) -> int:
                 said = f"{asked.total:,} failed and pending contacts are tried again."
     except SyncRefused as error:
         raise Failure(str(error)) from error
+    if options.json:
+        told = {"sync": connection.pk, "audience": connection.list_name, "asked": options.what, "text": said}
+        print(json.dumps(told, indent=2))
+        return 0
     print(f"{connection.list_name}: {said}")
     return 0

@@ -127,8 +127,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "LOCKSTEP_LOG_LEVEL",
         "INFO",
-        "DEBUG, INFO, WARNING or ERROR. Logs go to stderr, one `key=value` line per event, with our ids and "
+        "DEBUG, INFO, WARNING or ERROR. Logs go to stderr, one line per event, with our ids and "
         "without names or addresses of people.",
+    ),
+    Setting(
+        "LOCKSTEP_LOG_FORMAT",
+        "text",
+        "How a line of the log is written: `text` is `key=value`, `json` one JSON object per line.",
     ),
     Setting(
         "LOCKSTEP_METRICS_TOKEN",

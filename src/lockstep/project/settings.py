@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from lockstep.project.environment import Environment, SettingError, parse_database_url
+from lockstep.project.log_format import FORMATTERS
 
 _environment = Environment(os.environ)
 
@@ -284,12 +285,15 @@ LOCKSTEP_METRICS_TOKEN = _environment.text("LOCKSTEP_METRICS_TOKEN")
 
 # --- Logs -----------------------------------------------------------------------------------------
 
+_log_format = _environment.text("LOCKSTEP_LOG_FORMAT").lower()
+if _log_format not in FORMATTERS:
+    raise ImproperlyConfigured("LOCKSTEP_LOG_FORMAT must be text or json.")
 _log_level = _environment.text("LOCKSTEP_LOG_LEVEL").upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"key_value": {"()": "lockstep.project.log_format.KeyValueFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "key_value"}},
+    "formatters": {"line": {"()": FORMATTERS[_log_format]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": _log_level},
     "loggers": {
         # Its own handlers would print a second, differently shaped line, and mail tracebacks about.
